@@ -1,0 +1,141 @@
+// Package compose reads Compose files into the target-neutral application model of components/app.
+//
+// Files are parsed by compose-go, the reference implementation of https://github.com/compose-spec/compose-spec. What
+// Compose cannot say stands under the extension key x-dmcloud, described at [Load]. Every key that is met gets a
+// [Verdict]: nothing is dropped in silence, and what would weaken the platform is refused with a way to write it
+// better.
+package compose
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/problem"
+)
+
+// Source is what an application is read from.
+type Source struct {
+	// Name names the application; a DNS label.
+	Name string
+	// Files are merged in order, later ones override earlier ones as `docker compose -f a -f b` does.
+	Files []File
+	// Dir is the folder that relative paths in the files start at; the working directory unless set.
+	Dir string
+	// Assets holds the files that configs and secrets refer to, by their path relative to Dir. Unless set it is Dir on
+	// disk. When set, nothing but Assets is read: include, env_file and extends of another file are refused.
+	Assets fs.FS
+	// Environment is all that variables in the files are taken from; the environment of the process never is.
+	Environment map[string]string
+	// Profiles are the active Compose profiles.
+	Profiles []string
+	// Expose maps services to public DNS names. A service gets a route only when it is in here; x-dmcloud.route says what
+	// the route is like, and is needed when the service has several ports.
+	Expose map[string]string
+}
+
+// File is one Compose file.
+type File struct {
+	// Path names the file and is read from when Content is nil; relative paths start at [Source.Dir].
+	Path string
+	// Content is the file itself, for files that are embedded in the program.
+	Content []byte
+}
+
+// Loaded is an application and what reading it decided.
+type Loaded struct {
+	App app.App
+	// Verdicts say what became of each key, sorted by path.
+	Verdicts []Verdict
+	// SecretValues holds, by name of the secret, values that stood in the files or in [Source.Environment]. They are in
+	// no other field; a secret that is in App but not in here is generated, or the target's environment provides it.
+	SecretValues map[string]Sensitive
+}
+
+// Outcome is what became of a key.
+type Outcome string
+
+// The outcomes.
+const (
+	// Kept keys mean in the application what they mean in Compose.
+	Kept Outcome = "kept"
+	// Hardened keys are carried over in a safer form, said in the detail.
+	Hardened Outcome = "hardened"
+	// Moved values were literals and became secrets.
+	Moved Outcome = "moved"
+	// Ignored keys have no effect, for the reason in the detail.
+	Ignored Outcome = "ignored"
+	// Refused keys stop the application from being loaded.
+	Refused Outcome = "refused"
+)
+
+// Verdict is what became of one key.
+type Verdict struct {
+	// Path is where the key stands: "services.web.ports".
+	Path string
+	// Outcome is what became of it.
+	Outcome Outcome
+	// Detail says how or why; it never repeats a value that may be secret.
+	Detail string
+}
+
+// Load reads an application. The error, if any, lists every refused key, unknown x-dmcloud key and inconsistency at
+// once as a [problem.Error]; then the verdicts are still returned.
+//
+// x-dmcloud holds what Compose has no words for. At the top of the file:
+//
+//	version: the platform's own release
+//
+// In a service:
+//
+//	role                 web, worker, database, search, cache or task
+//	singleton            why it must never run twice
+//	job                  {release, deadline, retries}: runs to completion; see [app.Job]
+//	init                 list of {name, image or service, entrypoint, command, environment, secret-environment,
+//	                     volumes ({name, path, read-only}), scratch, configs ({source, target}), secrets}: containers
+//	                     that run before it, as its user; service takes the image of that service
+//	secret-environment   {VARIABLE: name of a secret}
+//	scratch              list of {name, path}: empty folders that its containers share
+//	writable             list of paths, or of {path, size, memory}: empty folders of its own; size is the most each
+//	                     may hold, the target's default unless set
+//	writable-root        why the root is not read_only
+//	egress               list of {name, cidrs, ports, reason}: what outside the application it may reach
+//	route                {name, port, path, body-size, timeout, after}: a way in from outside; see [app.Route]. path
+//	                     is "/", body-size unlimited and timeout 1m unless set
+//	pre-stop             command that runs before the stop signal
+//
+// In a volume: size ("20Gi"; 10Gi unless set), data (false when it may be lost; true unless set), backup (files, mysql,
+// postgres or none; files for data, else none, unless set).
+//
+// In a secret: generate ({length, alphabet}), purpose.
+func Load(ctx context.Context, source Source) (Loaded, error) {
+	r := &reader{
+		source:  source,
+		out:     Loaded{App: app.App{Name: source.Name}, SecretValues: map[string]Sensitive{}},
+		literal: map[string]string{},
+		modes:   map[string]int{},
+	}
+	dir, err := filepath.Abs(cmp.Or(source.Dir, "."))
+	if err != nil {
+		return Loaded{}, fmt.Errorf("finding the folder of the Compose files: %w", err)
+	}
+	r.dir = dir
+	r.assets = source.Assets
+	if r.assets == nil {
+		r.assets = os.DirFS(dir)
+	}
+	if r.parse(ctx) {
+		r.read()
+	}
+	slices.SortStableFunc(r.out.Verdicts, func(x, y Verdict) int { return cmp.Compare(x.Path, y.Path) })
+	slices.SortStableFunc(r.problems, func(x, y problem.Problem) int { return cmp.Compare(x.Path, y.Path) })
+	if err := r.problems.Err(); err != nil {
+		return Loaded{Verdicts: r.out.Verdicts}, fmt.Errorf("reading the Compose files of %s: %w", source.Name, err)
+	}
+	return r.out, nil
+}

@@ -1,0 +1,150 @@
+package compose
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/docker/go-units"
+)
+
+// extensionKey is the one key under which Compose files say what only dmcloud reads.
+const extensionKey = "x-dmcloud"
+
+type fileExtension struct {
+	Version string `json:"version"`
+}
+
+type serviceExtension struct {
+	Role              string              `json:"role"`
+	Singleton         string              `json:"singleton"`
+	Job               *jobExtension       `json:"job"`
+	Init              []initExtension     `json:"init"`
+	SecretEnvironment map[string]string   `json:"secret-environment"`
+	Scratch           []scratchExtension  `json:"scratch"`
+	Writable          []writableExtension `json:"writable"`
+	WritableRoot      string              `json:"writable-root"`
+	Egress            []egressExtension   `json:"egress"`
+	Route             *routeExtension     `json:"route"`
+	PreStop           []string            `json:"pre-stop"`
+}
+
+type jobExtension struct {
+	Release  bool     `json:"release"`
+	Deadline duration `json:"deadline"`
+	Retries  int      `json:"retries"`
+}
+
+type initExtension struct {
+	Name              string             `json:"name"`
+	Image             string             `json:"image"`
+	Service           string             `json:"service"`
+	Entrypoint        []string           `json:"entrypoint"`
+	Command           []string           `json:"command"`
+	Environment       map[string]string  `json:"environment"`
+	SecretEnvironment map[string]string  `json:"secret-environment"`
+	Volumes           []mountExtension   `json:"volumes"`
+	Scratch           []scratchExtension `json:"scratch"`
+	Configs           []configExtension  `json:"configs"`
+	Secrets           []string           `json:"secrets"`
+}
+
+type mountExtension struct {
+	Name     string `json:"name"`
+	Path     string `json:"path"`
+	ReadOnly bool   `json:"read-only"`
+}
+
+type configExtension struct {
+	Source string `json:"source"`
+	Target string `json:"target"`
+}
+
+type scratchExtension struct {
+	Name string `json:"name"`
+	Path string `json:"path"`
+}
+
+type writableExtension struct {
+	Path   string `json:"path"`
+	Size   size   `json:"size"`
+	Memory bool   `json:"memory"`
+}
+
+// longForm replaces the paths in writable by the mappings that they are short for.
+func longForm(raw any) any {
+	extension, ok := raw.(map[string]any)
+	if !ok {
+		return raw
+	}
+	if list, ok := extension["writable"].([]any); ok {
+		long := slices.Clone(list)
+		for i, item := range long {
+			if path, short := item.(string); short {
+				long[i] = map[string]any{"path": path}
+			}
+		}
+		extension = maps.Clone(extension)
+		extension["writable"] = long
+	}
+	return extension
+}
+
+type egressExtension struct {
+	Name   string   `json:"name"`
+	CIDRs  []string `json:"cidrs"`
+	Ports  []int    `json:"ports"`
+	Reason string   `json:"reason"`
+}
+
+type routeExtension struct {
+	Name     string   `json:"name"`
+	Port     int      `json:"port"`
+	Path     string   `json:"path"`
+	BodySize size     `json:"body-size"`
+	Timeout  duration `json:"timeout"`
+	After    []string `json:"after"`
+}
+
+type volumeExtension struct {
+	Size   size   `json:"size"`
+	Data   *bool  `json:"data"`
+	Backup string `json:"backup"`
+}
+
+type secretExtension struct {
+	Generate *generateExtension `json:"generate"`
+	Purpose  string             `json:"purpose"`
+}
+
+type generateExtension struct {
+	Length   int    `json:"length"`
+	Alphabet string `json:"alphabet"`
+}
+
+// size is a number of bytes, written "20Gi".
+type size int64
+
+// UnmarshalText reads "512Mi", "20Gi"; all units are powers of 1024, as in Compose.
+func (s *size) UnmarshalText(text []byte) error {
+	bytes, err := units.RAMInBytes(string(text))
+	if err != nil {
+		return errors.New(`must be a size such as "20Gi"`)
+	}
+	*s = size(bytes)
+	return nil
+}
+
+// duration is a time span, written "30m".
+type duration time.Duration
+
+// UnmarshalText reads "90s", "30m", "2h".
+func (d *duration) UnmarshalText(text []byte) error {
+	span, err := time.ParseDuration(string(text))
+	if err != nil {
+		return errors.New(`must be a duration such as "30m"`)
+	}
+	*d = duration(span)
+	return nil
+}
