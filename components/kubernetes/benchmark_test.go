@@ -1,0 +1,37 @@
+package kubernetes_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/kubernetes"
+)
+
+func BenchmarkRender(b *testing.B) {
+	a, c := seekApp(b, "1.18.1"), cluster()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := kubernetes.Render(a, c)
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkRenderHundredPlatforms(b *testing.B) {
+	c := cluster()
+	var apps []app.App
+	for i := range 100 {
+		a := seekApp(b, "1.18.1")
+		a.Name = fmt.Sprintf("seek-%d", i)
+		apps = append(apps, a)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, a := range apps {
+			_, err := kubernetes.Render(a, c)
+			require.NoError(b, err)
+		}
+	}
+}
