@@ -25,19 +25,30 @@ type App struct {
 	Secrets []Secret
 	// Files are configuration files without secrets, mounted into services.
 	Files []File
-	// Routes are the ways in from outside.
+	// Folders are folders of such files, mounted as a whole.
+	Folders []Folder
+	// Routes are the ways in from outside for HTTP.
 	Routes []Route
+	// Openings are the ways in from outside for everything else.
+	Openings []Opening
 }
 
 // Service is one container image run with one command.
 type Service struct {
 	// Name is a DNS label; other services reach this one under it.
 	Name string
+	// Aliases are further DNS labels it is reached under.
+	Aliases []string
+	// Hostname is what the service calls itself; the target's choice unless set.
+	Hostname string
 	// Image is "name:version" or "name@sha256:…", never a moving tag.
 	Image string
 	// Entrypoint overrides the image's ENTRYPOINT, Args its CMD; nil keeps the image's own.
 	Entrypoint []string
 	Args       []string
+	// Expand names variables of Env whose values are put into Entrypoint and Args, where these say $(NAME). Everything
+	// else in them is literal. It is for secrets that a program takes on its command line only.
+	Expand []string
 	// WorkingDir overrides the image's WORKDIR.
 	WorkingDir string
 	// Env is sorted by name.
@@ -48,6 +59,14 @@ type Service struct {
 	Mounts []Mount
 	// User is who the process runs as. A zero UID means "not known": targets that need to know refuse it.
 	User User
+	// Groups are further groups of the process, none of them root's.
+	Groups []int64
+	// Baseline, when set, lets the service run as whatever user its image has, root included.
+	Baseline *Baseline
+	// BindCapability gives the capability NET_BIND_SERVICE to a program that can't be started without it.
+	BindCapability bool
+	// Sysctls are kernel settings of its own namespaces, of [SafeSysctls].
+	Sysctls []Sysctl
 	// Replicas is at least 1 for a running service.
 	Replicas int
 	// Singleton, when not empty, says why there must never be two at once; it forces stop-before-start.
@@ -59,12 +78,22 @@ type Service struct {
 	// DependsOn names the services that must be in a state before this one starts. Each also is a network edge, see
 	// [App.Edges].
 	DependsOn []Dependency
+	// ConnectsTo names services it talks to without waiting for them; each is a network edge.
+	ConnectsTo []string
+	// Networks names groups of services that may all connect to each other's ports.
+	Networks []string
+	// ExtraHosts are names it resolves by itself.
+	ExtraHosts []Host
+	// Placement lists labels that a machine must have to run it.
+	Placement []Label
 	// Egress lists what outside the application this service may talk to; nothing else is reachable.
 	Egress []Egress
 	// Health tells whether the service works; nil when the platform does not say.
 	Health *Health
 	// Resources are what it needs and may use at most.
 	Resources Resources
+	// PostStart is a command run beside the service's own when that has started; when it fails, the service is stopped.
+	PostStart []string
 	// PreStop is a command run before the stop signal.
 	PreStop []string
 	// StopGrace is how long stopping may take, PreStop included, until the kill; zero means the target's default.
@@ -130,13 +159,14 @@ const (
 	UDP Protocol = "UDP"
 )
 
-// Mount places exactly one of a volume, a file, a secret or a scratch folder at a path.
+// Mount places exactly one of a volume, a file, a folder of files, a secret or a scratch folder at a path.
 type Mount struct {
 	// Path is absolute.
 	Path string
-	// Volume, File, Secret and Scratch name what is mounted; exactly one is set.
+	// Volume, File, Folder, Secret and Scratch name what is mounted; exactly one is set.
 	Volume string
 	File   string
+	Folder string
 	Secret string
 	// Scratch names an empty folder shared by the containers of one service instance and lost with it. It holds as much
 	// as the target's default; a [WritablePath] has a size of its own.
@@ -160,6 +190,34 @@ type WritablePath struct {
 type User struct {
 	UID int64
 	GID int64
+}
+
+// Baseline says why a service runs as the user of its image, root included: by an exception that the environment grants.
+type Baseline struct {
+	// Reason is for the reader of the exception.
+	Reason string
+	// StepDown leaves a process that starts as root the capabilities to prepare its files and become somebody else.
+	StepDown bool
+}
+
+// Sysctl is one kernel setting.
+type Sysctl struct {
+	Name  string
+	Value string
+}
+
+// Host is an address with the names it has.
+type Host struct {
+	// Address is an IP address.
+	Address string
+	// Names are DNS names, at least one.
+	Names []string
+}
+
+// Label is a key with a value.
+type Label struct {
+	Key   string
+	Value string
 }
 
 // Job says how a service runs to completion. It runs once, and again whenever anything of it changes: its image, its
@@ -241,6 +299,7 @@ type Resources struct {
 	CPULimit      int64 // millicores; 0 means none
 	MemoryRequest int64 // bytes
 	MemoryLimit   int64 // bytes
+	GPUs          int64 // whole NVIDIA GPUs, requested and limited alike
 }
 
 // Volume is storage that outlives containers.
@@ -294,12 +353,33 @@ const (
 	Hexadecimal  Alphabet = "hexadecimal"
 )
 
+// MaximumFile is how many bytes a file, or all files of a folder, may hold: what the Kubernetes API takes in one object,
+// https://kubernetes.io/docs/concepts/configuration/configmap/#motivation.
+const MaximumFile = 1 << 20
+
 // File is a configuration file without secrets.
 type File struct {
-	Name    string
+	Name string
+	// Content may be binary; at most [MaximumFile] bytes.
 	Content string
 	// Mode is the file mode, 0444 unless set.
 	Mode int
+}
+
+// Folder is a read-only folder of configuration files without secrets.
+type Folder struct {
+	Name string
+	// Files are sorted by path; together at most [MaximumFile] bytes.
+	Files []FolderFile
+	// Mode is that of all files, 0444 unless set.
+	Mode int
+}
+
+// FolderFile is a file in a folder.
+type FolderFile struct {
+	// Path is relative to the folder, "lang/stopwords_en.txt".
+	Path    string
+	Content string
 }
 
 // Route is a way in from outside.
@@ -318,6 +398,17 @@ type Route struct {
 	Timeout time.Duration
 	// After names what must be ready before the route opens: jobs completed, running services healthy.
 	After []string
+}
+
+// Opening is a way in from outside for what is not HTTP. Nothing is open to everybody by accident: From is required.
+type Opening struct {
+	Name string
+	// Service, Port and Protocol say what is opened; the port outside is the same number.
+	Service  string
+	Port     int
+	Protocol Protocol
+	// From are the address ranges that may connect.
+	From []string
 }
 
 // Service returns the service of that name, or nil.
@@ -340,19 +431,30 @@ func (a *App) File(name string) *File {
 	return find(a.Files, func(f File) bool { return f.Name == name })
 }
 
+// Folder returns the folder of that name, or nil.
+func (a *App) Folder(name string) *Folder {
+	return find(a.Folders, func(f Folder) bool { return f.Name == name })
+}
+
 // Mounting returns the names of the services that mount the volume, init containers included.
 func (a *App) Mounting(volume string) []string {
 	var names []string
-	for _, s := range a.Services {
-		mounts := slices.Clone(s.Mounts)
-		for _, i := range s.Init {
-			mounts = append(mounts, i.Mounts...)
-		}
-		if slices.ContainsFunc(mounts, func(m Mount) bool { return m.Volume == volume }) {
+	for i := range a.Services {
+		s := &a.Services[i]
+		if slices.ContainsFunc(s.mounts(), func(m Mount) bool { return m.Volume == volume }) {
 			names = append(names, s.Name)
 		}
 	}
 	return names
+}
+
+// mounts are those of all containers of the service.
+func (s *Service) mounts() []Mount {
+	mounts := slices.Clone(s.Mounts)
+	for _, i := range s.Init {
+		mounts = append(mounts, i.Mounts...)
+	}
+	return mounts
 }
 
 // Port returns the port of that number, or nil.

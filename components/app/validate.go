@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/dekcd/dmcloud/components/problem"
 )
@@ -22,6 +23,9 @@ func MovingTags() []string {
 // CheckImage says what is wrong with an image reference, as a rule and a fix; both are empty when it is pinned: a name
 // with a version tag or a digest, and neither no tag nor one of [MovingTags].
 func CheckImage(image string) (rule, fix string) {
+	if image == "" {
+		return "is missing", `write "name:version"`
+	}
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		return "is not an image reference", `write "name:version"`
@@ -33,10 +37,16 @@ func CheckImage(image string) (rule, fix string) {
 	if !ok {
 		return "has neither a version nor a digest", fmt.Sprintf(`write "%s:<version>"`, image)
 	}
-	if slices.Contains(MovingTags(), strings.ToLower(tagged.Tag())) {
+	if Moving(tagged.Tag()) {
 		return fmt.Sprintf("the tag %q moves", tagged.Tag()), "write a version or add the digest"
 	}
 	return "", ""
+}
+
+// Moving tells whether a tag names another image tomorrow: it is one of [MovingTags] or, like "alpine" or "lts", holds
+// no number that could be a version.
+func Moving(tag string) bool {
+	return slices.Contains(MovingTags(), strings.ToLower(tag)) || !strings.ContainsAny(tag, "0123456789")
 }
 
 const maximumLabel = 63
@@ -56,18 +66,31 @@ func CheckName(name string) (rule, fix string) {
 		"starting and ending with a letter or digit", fix
 }
 
+// SafeSysctls are the kernel settings that a service may have, as they stay within its own namespaces: those of
+// https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline.
+func SafeSysctls() []string {
+	return []string{
+		"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
+		"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout",
+		"net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
+		"net.ipv4.tcp_syncookies",
+	}
+}
+
 // Validate lists everything that keeps the application from being rendered: names that are not DNS labels or not
 // unique, references to what does not exist, cycles, mounts without or with several sources, moving images, impossible
 // numbers.
 // Problems carry paths in terms of names, such as "services.web.mounts[0].volume".
 func (a *App) Validate() problem.List {
-	v := validator{app: a}
+	v := newValidator(a)
 	v.label("name", a.Name)
 	v.labels("services", names(a.Services, func(s Service) string { return s.Name }))
 	v.labels("volumes", names(a.Volumes, func(v Volume) string { return v.Name }))
 	v.labels("secrets", names(a.Secrets, func(s Secret) string { return s.Name }))
 	v.labels("files", names(a.Files, func(f File) string { return f.Name }))
+	v.labels("folders", names(a.Folders, func(f Folder) string { return f.Name }))
 	v.labels("routes", names(a.Routes, func(r Route) string { return r.Name }))
+	v.labels("openings", names(a.Openings, func(o Opening) string { return o.Name }))
 	for i := range a.Services {
 		v.service(&a.Services[i])
 	}
@@ -77,9 +100,19 @@ func (a *App) Validate() problem.List {
 	for i := range a.Secrets {
 		v.secret(&a.Secrets[i])
 	}
+	for i := range a.Files {
+		v.content("files."+a.Files[i].Name, len(a.Files[i].Content))
+	}
+	for i := range a.Folders {
+		v.folder(&a.Folders[i])
+	}
 	for i := range a.Routes {
 		v.route(&a.Routes[i])
 	}
+	for i := range a.Openings {
+		v.opening(&a.Openings[i])
+	}
+	v.aliases()
 	v.cycles()
 	return v.problems
 }
@@ -92,7 +125,8 @@ var (
 	portName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$`)
 	notLabel = regexp.MustCompile(`[^a-z0-9]+`)
 	letter   = regexp.MustCompile(`[a-z]`)
-	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	// variable is what Kubernetes takes: more than a shell can name, as Java programs are configured that way.
+	variable = regexp.MustCompile(`^[-._A-Za-z][-._A-Za-z0-9]*$`)
 )
 
 const maximumDNSName = 253
@@ -100,6 +134,45 @@ const maximumDNSName = 253
 type validator struct {
 	app      *App
 	problems problem.List
+	// What there is, by name; large applications are searched often.
+	services map[string]*Service
+	volumes  map[string]bool
+	files    map[string]bool
+	folders  map[string]bool
+	secrets  map[string]bool
+	mounting map[string]map[string]bool
+}
+
+func newValidator(a *App) *validator {
+	v := &validator{
+		app: a, services: map[string]*Service{}, mounting: map[string]map[string]bool{},
+		volumes: set(a.Volumes, func(v Volume) string { return v.Name }),
+		files:   set(a.Files, func(f File) string { return f.Name }),
+		folders: set(a.Folders, func(f Folder) string { return f.Name }),
+		secrets: set(a.Secrets, func(s Secret) string { return s.Name }),
+	}
+	for i := range a.Services {
+		s := &a.Services[i]
+		v.services[s.Name] = s
+		for _, m := range s.mounts() {
+			if m.Volume == "" {
+				continue
+			}
+			if v.mounting[m.Volume] == nil {
+				v.mounting[m.Volume] = map[string]bool{}
+			}
+			v.mounting[m.Volume][s.Name] = true
+		}
+	}
+	return v
+}
+
+func set[T any](all []T, name func(T) string) map[string]bool {
+	found := make(map[string]bool, len(all))
+	for _, one := range all {
+		found[name(one)] = true
+	}
+	return found
 }
 
 func names[T any](all []T, name func(T) string) []string {
@@ -170,6 +243,8 @@ func (v *validator) service(s *Service) {
 	v.lifetime(at, s)
 	v.root(at, s)
 	v.resources(at+".resources", s.Resources)
+	v.identity(at, s)
+	v.surroundings(at, s)
 	if s.Health != nil {
 		v.health(at+".health", s, s.Health)
 	}
@@ -208,7 +283,7 @@ func (v *validator) env(at string, env []EnvVar) {
 		if e.Value != "" {
 			v.add(eat, nil, "", "has both a value and a secret")
 		}
-		v.exists(eat, "secret", e.Secret, v.app.Secret(e.Secret) != nil)
+		v.exists(eat, "secret", e.Secret, v.secrets[e.Secret])
 	}
 }
 
@@ -258,22 +333,25 @@ func (v *validator) mounts(at string, mounts []Mount) {
 		}
 		seen[m.Path] = true
 		sources := 0
-		for _, name := range []string{m.Volume, m.File, m.Secret, m.Scratch} {
+		for _, name := range []string{m.Volume, m.File, m.Folder, m.Secret, m.Scratch} {
 			if name != "" {
 				sources++
 			}
 		}
 		if sources != 1 {
-			v.add(mat, m.Path, "", "must mount exactly one volume, file, secret or scratch folder, has %d", sources)
+			v.add(mat, m.Path, "", "must mount exactly one volume, file, folder, secret or scratch folder, has %d", sources)
 		}
 		if m.Volume != "" {
-			v.exists(mat+".volume", "volume", m.Volume, v.app.Volume(m.Volume) != nil)
+			v.exists(mat+".volume", "volume", m.Volume, v.volumes[m.Volume])
 		}
 		if m.File != "" {
-			v.exists(mat+".file", "file", m.File, v.app.File(m.File) != nil)
+			v.exists(mat+".file", "file", m.File, v.files[m.File])
+		}
+		if m.Folder != "" {
+			v.exists(mat+".folder", "folder", m.Folder, v.folders[m.Folder])
 		}
 		if m.Secret != "" {
-			v.exists(mat+".secret", "secret", m.Secret, v.app.Secret(m.Secret) != nil)
+			v.exists(mat+".secret", "secret", m.Secret, v.secrets[m.Secret])
 		}
 		if m.Scratch != "" {
 			v.label(mat+".scratch", m.Scratch)
@@ -292,12 +370,8 @@ func within(relative string) bool {
 
 // scratches finds scratch folders that collide with a volume name: both become volumes of one pod.
 func (v *validator) scratches(at string, s *Service) {
-	mounts := slices.Clone(s.Mounts)
-	for _, i := range s.Init {
-		mounts = append(mounts, i.Mounts...)
-	}
-	for _, m := range mounts {
-		if m.Scratch != "" && v.app.Volume(m.Scratch) != nil {
+	for _, m := range s.mounts() {
+		if m.Scratch != "" && v.volumes[m.Scratch] {
 			v.add(at+".mounts", m.Scratch, "rename the scratch folder", "a scratch folder is named like a volume")
 			return
 		}
@@ -368,6 +442,80 @@ func (v *validator) root(at string, s *Service) {
 func (v *validator) resources(at string, r Resources) {
 	v.limit(at, "cpu", r.CPURequest, r.CPULimit)
 	v.limit(at, "memory", r.MemoryRequest, r.MemoryLimit)
+	if r.GPUs < 0 {
+		v.add(at+".gpus", r.GPUs, "", "must not be negative")
+	}
+}
+
+// identity checks who the service is and what it may do.
+func (v *validator) identity(at string, s *Service) {
+	if s.Hostname != "" {
+		v.label(at+".hostname", s.Hostname)
+	}
+	for _, group := range s.Groups {
+		if group < 1 {
+			v.add(at+".groups", group, "", "must be above 0")
+		}
+	}
+	if s.Baseline != nil && s.Baseline.Reason == "" {
+		v.add(at+".baseline.reason", nil, "", "an exception needs a reason")
+	}
+	env := set(s.Env, func(e EnvVar) string { return e.Name })
+	for _, name := range s.Expand {
+		v.exists(at+".expand", "variable", name, env[name])
+	}
+	seen := map[string]bool{}
+	for _, c := range s.Sysctls {
+		if !slices.Contains(SafeSysctls(), c.Name) {
+			v.add(at+".sysctls", c.Name, "remove it, or have it set on the machines", "reaches beyond the service")
+		}
+		if seen[c.Name] {
+			v.add(at+".sysctls", c.Name, "", "must be unique")
+		}
+		seen[c.Name] = true
+	}
+}
+
+// surroundings checks whom the service knows and where it runs.
+func (v *validator) surroundings(at string, s *Service) {
+	seen := map[string]bool{}
+	for _, name := range s.ConnectsTo {
+		v.exists(at+".connectsTo", "service", name, v.services[name] != nil)
+		if seen[name] || name == s.Name {
+			v.add(at+".connectsTo", name, "", "must be unique and another service")
+		}
+		seen[name] = true
+	}
+	v.labels(at+".networks", s.Networks)
+	addresses := map[string]bool{}
+	for i, h := range s.ExtraHosts {
+		hat := fmt.Sprintf("%s.extraHosts[%d]", at, i)
+		if _, err := netip.ParseAddr(h.Address); err != nil {
+			v.add(hat+".address", h.Address, "", "must be an IP address")
+		}
+		if addresses[h.Address] {
+			v.add(hat+".address", h.Address, "", "must be unique")
+		}
+		addresses[h.Address] = true
+		if len(h.Names) == 0 {
+			v.add(hat+".names", nil, "", "at least one must be given")
+		}
+		for _, name := range h.Names {
+			if !dnsName.MatchString(name) || len(name) > maximumDNSName {
+				v.add(hat+".names", name, "", "must be a DNS name")
+			}
+		}
+	}
+	keys := map[string]bool{}
+	for _, l := range s.Placement {
+		if len(validation.IsQualifiedName(l.Key)) > 0 || len(validation.IsValidLabelValue(l.Value)) > 0 {
+			v.add(at+".placement", l.Key, "", "must be a label of a machine, a key and a value")
+		}
+		if keys[l.Key] {
+			v.add(at+".placement", l.Key, "", "must be unique")
+		}
+		keys[l.Key] = true
+	}
 }
 
 func (v *validator) limit(at, kind string, request, limit int64) {
@@ -408,7 +556,7 @@ func (v *validator) dependencies(at string, s *Service) {
 			v.add(dat, nil, "", "must be unique")
 		}
 		seen[d.Service] = true
-		to := v.app.Service(d.Service)
+		to := v.services[d.Service]
 		if to == nil {
 			v.exists(at, "service", d.Service, false)
 			continue
@@ -450,12 +598,74 @@ func (v *validator) egress(at string, all []Egress) {
 	}
 }
 
+func (v *validator) content(at string, size int) {
+	if size > MaximumFile {
+		v.add(at, fmt.Sprintf("%d bytes", size), "put it into the image or on a volume",
+			"configuration can hold %d bytes at most", MaximumFile)
+	}
+}
+
+func (v *validator) folder(f *Folder) {
+	at := "folders." + f.Name
+	total := 0
+	seen := map[string]bool{}
+	for i, file := range f.Files {
+		fat := fmt.Sprintf("%s.files[%d].path", at, i)
+		if file.Path == "" || path.IsAbs(file.Path) || !within(file.Path) || path.Clean(file.Path) != file.Path {
+			v.add(fat, file.Path, "", "must be a relative path inside the folder")
+		}
+		if seen[file.Path] {
+			v.add(fat, file.Path, "", "must be unique")
+		}
+		seen[file.Path] = true
+		total += len(file.Content)
+	}
+	v.content(at, total)
+}
+
+func (v *validator) opening(o *Opening) {
+	at := "openings." + o.Name
+	if s := v.services[o.Service]; s == nil {
+		v.exists(at+".service", "service", o.Service, false)
+	} else {
+		known := slices.ContainsFunc(s.Ports, func(p Port) bool { return p.Number == o.Port && p.Protocol == o.Protocol })
+		v.exists(at+".port", string(o.Protocol)+" port of service "+o.Service, strconv.Itoa(o.Port), known)
+	}
+	if len(o.From) == 0 {
+		v.add(at+".from", nil, "name the address ranges of those who need it", "says nobody who may connect")
+	}
+	for i, cidr := range o.From {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			v.add(fmt.Sprintf("%s.from[%d]", at, i), cidr, "", "must be an address range such as 192.0.2.0/24")
+		}
+	}
+}
+
+// aliases sees that a name leads to one service only.
+func (v *validator) aliases() {
+	taken := map[string]string{}
+	for _, s := range v.app.Services {
+		taken[s.Name] = s.Name
+	}
+	for _, s := range v.app.Services {
+		for i, alias := range s.Aliases {
+			at := fmt.Sprintf("services.%s.aliases[%d]", s.Name, i)
+			v.label(at, alias)
+			if other, ok := taken[alias]; ok {
+				v.add(at, alias, "give each service a name of its own", "is a name of the service %s already", other)
+				continue
+			}
+			taken[alias] = s.Name
+		}
+	}
+}
+
 func (v *validator) volume(volume *Volume) {
 	at := "volumes." + volume.Name
 	if volume.Size <= 0 {
 		v.add(at+".size", volume.Size, "", "must be above 0")
 	}
-	users := v.app.Mounting(volume.Name)
+	users := v.mounting[volume.Name]
 	if volume.Shared != (len(users) > 1) {
 		v.add(at+".shared", volume.Shared, "", "%d services mount it", len(users))
 	}
@@ -491,7 +701,7 @@ func (v *validator) route(r *Route) {
 		v.add(at+".host", r.Host, "", "must be a DNS name")
 	}
 	v.absolute(at+".path", r.Path)
-	if s := v.app.Service(r.Service); s == nil {
+	if s := v.services[r.Service]; s == nil {
 		v.exists(at+".service", "service", r.Service, false)
 	} else {
 		v.exists(at+".port", "port of service "+r.Service, strconv.Itoa(r.Port), s.Port(r.Port) != nil)
@@ -503,7 +713,7 @@ func (v *validator) route(r *Route) {
 		v.add(at+".timeout", r.Timeout, "", "must be above 0")
 	}
 	for _, name := range r.After {
-		v.exists(at+".after", "service", name, v.app.Service(name) != nil)
+		v.exists(at+".after", "service", name, v.services[name] != nil)
 	}
 }
 
@@ -517,7 +727,7 @@ func (v *validator) cycles() {
 	var trail []string
 	var visit func(name string)
 	visit = func(name string) {
-		s := v.app.Service(name)
+		s := v.services[name]
 		if s == nil || state[name] == done {
 			return
 		}

@@ -155,15 +155,15 @@ func TestValidate(t *testing.T) {
 				"services.db.ports[0].name: 5432: must be at most 15 lowercase letters, digits and hyphens with a letter",
 			},
 		},
-		"variables have names that shells can use": {
-			func(a *app.App) { web(a).Env[0].Name = "my-mode" },
-			[]string{"services.web.env.my-mode: is not the name of an environment variable"},
+		"variables have names that containers can use": {
+			func(a *app.App) { web(a).Env[0].Name = "my mode" },
+			[]string{"services.web.env.my mode: is not the name of an environment variable"},
 		},
 		"a mount has one source": {
 			func(a *app.App) { web(a).Mounts[0].Scratch, web(a).Mounts[3].Scratch = "more", "" },
 			[]string{
-				"services.web.mounts[0]: /data: must mount exactly one volume, file, secret or scratch folder, has 2",
-				"services.web.mounts[3]: /tmp: must mount exactly one volume, file, secret or scratch folder, has 0",
+				"services.web.mounts[0]: /data: must mount exactly one volume, file, folder, secret or scratch folder, has 2",
+				"services.web.mounts[3]: /tmp: must mount exactly one volume, file, folder, secret or scratch folder, has 0",
 			},
 		},
 		"paths are absolute, unique and stay inside": {

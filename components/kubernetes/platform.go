@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/components/secret"
 )
@@ -23,7 +24,7 @@ type PlatformArgs struct {
 	// App is what runs. A new image of a release Job stops the services that wait for it, runs the Job, starts them.
 	App app.App
 	// Cluster is where it runs.
-	Cluster Cluster
+	Cluster manifest.Cluster
 	// SecretValues are the values of the application's secrets that are not generated, by name.
 	SecretValues map[string]pulumi.StringInput
 }
@@ -44,11 +45,11 @@ type Platform struct {
 	SecretNames pulumi.StringMapOutput `pulumi:"secretNames"`
 }
 
-// NewPlatform registers every object that [Render] makes as a resource.
+// NewPlatform registers every object that [manifest.Render] makes as a resource.
 func NewPlatform(
 	ctx *pulumi.Context, name string, args PlatformArgs, opts ...pulumi.ResourceOption,
 ) (*Platform, error) {
-	manifests, err := Render(args.App, args.Cluster)
+	manifests, err := manifest.Render(args.App, args.Cluster)
 	if err := errors.Join(err, args.validate()); err != nil {
 		return nil, fmt.Errorf("platform %s: %w", name, err)
 	}
@@ -68,7 +69,7 @@ func NewPlatform(
 		}
 	}
 	p.Namespace = pulumi.String(args.App.Name).ToStringOutput()
-	p.URLs = pulumi.ToStringArray(URLs(args.App)).ToStringArrayOutput()
+	p.URLs = pulumi.ToStringArray(manifest.URLs(args.App)).ToStringArrayOutput()
 	p.SecretNames = r.secretNames().ToStringMapOutput()
 	if err := ctx.RegisterResourceOutputs(p, pulumi.Map{
 		"namespace": p.Namespace, "urls": p.URLs, "secretNames": p.SecretNames,
@@ -104,7 +105,7 @@ type registrar struct {
 	done map[string]pulumi.Resource
 }
 
-func (r *registrar) register(o Object) error {
+func (r *registrar) register(o manifest.Object) error {
 	inputs, err := inputsOf(o.Value, r.secretName)
 	if err != nil {
 		return err
@@ -137,7 +138,7 @@ func (r *registrar) register(o Object) error {
 	return nil
 }
 
-func (r *registrar) options(o Object) []pulumi.ResourceOption {
+func (r *registrar) options(o manifest.Object) []pulumi.ResourceOption {
 	opts := []pulumi.ResourceOption{pulumi.Parent(r.parent)}
 	if after := r.resources(o.After); len(after) > 0 {
 		opts = append(opts, pulumi.DependsOn(after))
@@ -153,7 +154,7 @@ func (r *registrar) options(o Object) []pulumi.ResourceOption {
 		opts = append(opts, pulumi.Timeouts(&pulumi.CustomTimeouts{Create: limit, Update: limit, Delete: limit}))
 	}
 	// Deleting the namespace deletes what is in it; asking for each object again would only take longer.
-	if namespace, ok := r.done[id("Namespace", r.args.App.Name)]; ok {
+	if namespace, ok := r.done[manifest.ID("Namespace", r.args.App.Name)]; ok {
 		opts = append(opts, pulumi.DeletedWith(namespace))
 	}
 	return opts
@@ -171,7 +172,7 @@ func (r *registrar) resources(ids []string) []pulumi.Resource {
 
 // secretName is the name Pulumi gave to the application's Secret; ok is false for Secrets of others.
 func (r *registrar) secretName(name string) (pulumi.StringPtrOutput, bool) {
-	made, ok := r.done[id("Secret", name)].(*corev1sdk.Secret)
+	made, ok := r.done[manifest.ID("Secret", name)].(*corev1sdk.Secret)
 	if !ok {
 		return pulumi.StringPtrOutput{}, false
 	}
@@ -196,7 +197,7 @@ func (r *registrar) secretData(o *corev1.Secret) (pulumi.StringMap, error) {
 	}
 	stash := r.name + "-" + o.Name
 	if o.Type == corev1.SecretTypeTLS {
-		host := o.Annotations[annotationHost]
+		host := o.Annotations[manifest.AnnotationHost]
 		certificate, err := secret.SelfSigned(r.ctx, stash, host, opts...)
 		if err != nil {
 			return nil, err
@@ -206,13 +207,13 @@ func (r *registrar) secretData(o *corev1.Secret) (pulumi.StringMap, error) {
 		}, nil
 	}
 	if value, given := r.args.SecretValues[o.Name]; given {
-		return pulumi.StringMap{secretKey: encoded(value)}, nil
+		return pulumi.StringMap{manifest.SecretKey: encoded(value)}, nil
 	}
 	value, err := secret.Text(r.ctx, stash, *r.args.App.Secret(o.Name).Generate, opts...)
 	if err != nil {
 		return nil, err
 	}
-	return pulumi.StringMap{secretKey: encoded(value)}, nil
+	return pulumi.StringMap{manifest.SecretKey: encoded(value)}, nil
 }
 
 // encoded is the form in which the API holds a secret value.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/dekcd/dmcloud/components/app"
 	platforms "github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/internal/lab"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/tests/golden"
 	"github.com/dekcd/dmcloud/tests/recorder"
 )
@@ -24,7 +26,7 @@ const canary = "CANARY-of-the-mail-server"
 // withMail is the fixture with several web pods and a secret that the environment provides, used in a variable and as a
 // file.
 func withMail() app.App {
-	a := lab()
+	a := lab.App()
 	a.Service("api").Replicas = 2
 	a.Secrets = append(a.Secrets, app.Secret{Name: "mail-password", Purpose: "password of the mail server"})
 	worker := a.Service("worker")
@@ -40,9 +42,9 @@ func mail() map[string]pulumi.StringInput {
 }
 
 // selfSigned is a cluster for which certificates are made.
-func selfSigned() platforms.Cluster {
-	c := cluster()
-	c.TLS = platforms.TLS{SelfSigned: true}
+func selfSigned() manifest.Cluster {
+	c := lab.Cluster()
+	c.TLS = manifest.TLS{SelfSigned: true}
 	return c
 }
 
@@ -102,7 +104,7 @@ func TestInventory(t *testing.T) {
 
 func TestEveryObjectIsRegisteredAsRendered(t *testing.T) {
 	t.Parallel()
-	m, err := platforms.Render(withMail(), selfSigned())
+	m, err := manifest.Render(withMail(), selfSigned())
 	require.NoError(t, err)
 	recorder.EachMode(t, options(), research(), func(t *testing.T, r *recorder.Recording) {
 		objects := managed(t, r)
@@ -145,7 +147,7 @@ func TestEveryObjectIsRegisteredAsRendered(t *testing.T) {
 // TestInputsAreTheObject compares the inputs with the object's own JSON where nothing is put in.
 func TestInputsAreTheObject(t *testing.T) {
 	t.Parallel()
-	m, err := platforms.Render(withMail(), selfSigned())
+	m, err := manifest.Render(withMail(), selfSigned())
 	require.NoError(t, err)
 	got := managed(t, recorder.Run(t, options(), research()))
 	compared := 0
@@ -261,9 +263,9 @@ func secretVolume(t *testing.T, r recorder.Resource, name string) string {
 
 func TestACertificateOfOthersKeepsItsName(t *testing.T) {
 	t.Parallel()
-	c := cluster()
-	c.TLS = platforms.TLS{SecretName: "wildcard"}
-	args := map[string]platforms.PlatformArgs{"research": {App: lab(), Cluster: c}}
+	c := lab.Cluster()
+	c.TLS = manifest.TLS{SecretName: "wildcard"}
+	args := map[string]platforms.PlatformArgs{"research": {App: lab.App(), Cluster: c}}
 	recorder.EachMode(t, options(), program(args), func(t *testing.T, r *recorder.Recording) {
 		ingress := r.Get("kubernetes:networking.k8s.io/v1:Ingress", "research-site")
 		assert.Equal(t, "wildcard", ingress.At("spec.tls[0].secretName").StringValue())
@@ -359,7 +361,7 @@ func TestBadArgumentsListEveryProblemAndRegisterNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			args := platforms.PlatformArgs{App: withMail(), Cluster: cluster(), SecretValues: mail()}
+			args := platforms.PlatformArgs{App: withMail(), Cluster: lab.Cluster(), SecretValues: mail()}
 			c.change(&args)
 			r, err := recorder.RunErr(t, options(), program(map[string]platforms.PlatformArgs{"research": args}))
 			require.Error(t, err)
@@ -416,9 +418,9 @@ func TestAChangedFileIsReplacedUnderTheSameName(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, content := range []string{"blue", "red"} {
-		a := lab()
+		a := lab.App()
 		a.Files[0].Content = content
-		r := recorder.Run(t, options(), program(map[string]platforms.PlatformArgs{"research": {App: a, Cluster: cluster()}}))
+		r := recorder.Run(t, options(), program(map[string]platforms.PlatformArgs{"research": {App: a, Cluster: lab.Cluster()}}))
 		names = append(names,
 			r.Get("kubernetes:core/v1:ConfigMap", "research-settings").At("metadata.name").StringValue())
 	}

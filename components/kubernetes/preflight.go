@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/components/problem"
 )
 
@@ -27,7 +28,7 @@ var ErrUnreachable = errors.New("the cluster does not answer")
 // Preflight asks a cluster whether it has what the environment counts on, before the first resource: its version, its
 // storage classes, its ingress class. It changes nothing. What the credentials may not read is passed over. The error
 // is [ErrUnreachable] when there is no answer within ctx or ten seconds.
-func Preflight(ctx context.Context, kubeconfig []byte, contextName string, c Cluster) (problem.List, error) {
+func Preflight(ctx context.Context, kubeconfig []byte, contextName string, c manifest.Cluster) (problem.List, error) {
 	config, problems := clientConfig(kubeconfig, contextName)
 	if len(problems) > 0 {
 		return problems, nil
@@ -95,7 +96,7 @@ func checkVersion(server, podSecurity string) problem.List {
 	return problems
 }
 
-func checkClasses(ctx context.Context, client kubernetes.Interface, c Cluster) (problem.List, error) {
+func checkClasses(ctx context.Context, client kubernetes.Interface, c manifest.Cluster) (problem.List, error) {
 	var problems problem.List
 	storage, err := client.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
 	switch {

@@ -20,6 +20,8 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/internal/lab"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 )
 
 const (
@@ -86,13 +88,13 @@ func TestPreflight(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		server func(answers)
-		change func(*kubernetes.Cluster)
+		change func(*manifest.Cluster)
 		want   []string
 	}{
 		"a complete cluster has no problems": {},
-		"a newer cluster has none either":    {change: func(c *kubernetes.Cluster) { c.PodSecurityVersion = "v1.30" }},
+		"a newer cluster has none either":    {change: func(c *manifest.Cluster) { c.PodSecurityVersion = "v1.30" }},
 		"unknown classes are listed with those there are": {
-			change: func(c *kubernetes.Cluster) {
+			change: func(c *manifest.Cluster) {
 				c.StorageClass, c.SharedStorageClass, c.IngressClass = "slow", "ceph", "private"
 			},
 			want: []string{
@@ -101,25 +103,25 @@ func TestPreflight(t *testing.T) {
 				"ingressClass: private: the cluster has no such class; it has: public",
 			},
 		},
-		"the default class does":           {change: func(c *kubernetes.Cluster) { c.StorageClass = "" }},
-		"no shared class is not asked for": {change: func(c *kubernetes.Cluster) { c.SharedStorageClass = "" }},
+		"the default class does":           {change: func(c *manifest.Cluster) { c.StorageClass = "" }},
+		"no shared class is not asked for": {change: func(c *manifest.Cluster) { c.SharedStorageClass = "" }},
 		"a missing default class is said": {
 			server: func(a answers) {
 				a[storagePath] = storagev1.StorageClassList{Items: []storagev1.StorageClass{
 					storageClass("fast", false), storageClass("nfs", false),
 				}}
 			},
-			change: func(c *kubernetes.Cluster) { c.StorageClass = "" },
+			change: func(c *manifest.Cluster) { c.StorageClass = "" },
 			want: []string{"storageClass: the cluster has no default StorageClass, a claim without one waits for ever; " +
 				"it has: fast, nfs"},
 		},
 		"what may not be read is passed over": {
 			server: func(a answers) { a[storagePath], a[ingressPath] = http.StatusForbidden, http.StatusForbidden },
-			change: func(c *kubernetes.Cluster) { c.StorageClass, c.IngressClass = "slow", "private" },
+			change: func(c *manifest.Cluster) { c.StorageClass, c.IngressClass = "slow", "private" },
 		},
 		"not even the version": {
 			server: func(a answers) { a[versionPath] = http.StatusForbidden },
-			change: func(c *kubernetes.Cluster) { c.PodSecurityVersion, c.IngressClass = "v1.99", "private" },
+			change: func(c *manifest.Cluster) { c.PodSecurityVersion, c.IngressClass = "v1.99", "private" },
 			want:   []string{"ingressClass: private: the cluster has no such class; it has: public"},
 		},
 		"an older cluster than the pinned version": {
@@ -139,7 +141,7 @@ func TestPreflight(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server, cl := complete(), cluster()
+			server, cl := complete(), lab.Cluster()
 			if c.server != nil {
 				c.server(server)
 			}
@@ -164,7 +166,7 @@ func TestPreflightNamesTheListThatFailed(t *testing.T) {
 	} {
 		server := complete()
 		server[path] = http.StatusNotFound
-		_, err := kubernetes.Preflight(t.Context(), serve(t, server), "institute", cluster())
+		_, err := kubernetes.Preflight(t.Context(), serve(t, server), "institute", lab.Cluster())
 		require.ErrorContains(t, err, want)
 		require.NotErrorIs(t, err, kubernetes.ErrUnreachable, "it did answer")
 	}
@@ -191,7 +193,7 @@ func TestPreflightOfBadKubeconfigs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			problems, err := kubernetes.Preflight(t.Context(), []byte(c.kubeconfig), c.context, cluster())
+			problems, err := kubernetes.Preflight(t.Context(), []byte(c.kubeconfig), c.context, lab.Cluster())
 			require.NoError(t, err)
 			require.Len(t, problems, 1)
 			assert.Contains(t, problems[0].Error(), c.want)
@@ -206,7 +208,7 @@ func TestPreflightOfAClusterThatIsNotThere(t *testing.T) {
 	require.NoError(t, err)
 	closed := "http://" + listener.Addr().String()
 	require.NoError(t, listener.Close())
-	_, err = kubernetes.Preflight(t.Context(), kubeconfig(t, closed), "institute", cluster())
+	_, err = kubernetes.Preflight(t.Context(), kubeconfig(t, closed), "institute", lab.Cluster())
 	require.ErrorIs(t, err, kubernetes.ErrUnreachable)
 	require.ErrorContains(t, err, "context institute, "+closed)
 	assert.NotContains(t, err.Error(), canary)
@@ -226,7 +228,7 @@ func TestPreflightEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := kubernetes.Preflight(ctx, kubeconfig(t, server.URL), "institute", cluster())
+	_, err := kubernetes.Preflight(ctx, kubeconfig(t, server.URL), "institute", lab.Cluster())
 	require.ErrorIs(t, err, kubernetes.ErrUnreachable)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Less(t, time.Since(start), 5*time.Second, "well before its own ten")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/dekcd/dmcloud/components/catalog/seek"
 	platforms "github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/policies/packtest"
 	"github.com/dekcd/dmcloud/policies/rules"
 	"github.com/dekcd/dmcloud/tests/recorder"
@@ -55,9 +56,9 @@ func newSEEK(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = platforms.NewPlatform(ctx, "seek", platforms.PlatformArgs{App: a, Cluster: platforms.Cluster{
+	_, err = platforms.NewPlatform(ctx, "seek", platforms.PlatformArgs{App: a, Cluster: manifest.Cluster{
 		Environment: "test", PodSecurityVersion: "v1.37", StorageClass: "fast", IngressClass: "public",
-		IngressNamespace: "entry", IngressController: platforms.NGINX, TLS: platforms.TLS{Issuer: "letsencrypt"},
+		IngressNamespace: "entry", IngressController: manifest.NGINX, TLS: manifest.TLS{Issuer: "letsencrypt"},
 	}}, pulumi.Provider(provider))
 	return err
 }

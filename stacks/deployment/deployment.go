@@ -15,6 +15,7 @@ import (
 
 	"github.com/dekcd/dmcloud/components/app"
 	platforms "github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/stacks/environment"
 )
@@ -32,7 +33,7 @@ type Program struct {
 	// Home is the user's folder, whose .kube/config is the last place to find credentials; empty when there is none.
 	Home string
 	// Preflight asks the cluster whether it has what the environment counts on.
-	Preflight func(ctx context.Context, kubeconfig []byte, contextName string, c platforms.Cluster) (problem.List, error)
+	Preflight func(ctx context.Context, kubeconfig []byte, contextName string, c manifest.Cluster) (problem.List, error)
 }
 
 // FromProcess reads them from Pulumi's run information and the process environment.
@@ -151,7 +152,7 @@ func preflight(ctx *pulumi.Context, p Program, env environment.Environment, kube
 	return problems.Err()
 }
 
-// stackFilePath is where the author of a stack file finds what [platforms.Cluster] calls path.
+// stackFilePath is where the author of a stack file finds what [manifest.Cluster] calls path.
 func stackFilePath(path string) string {
 	places := map[string]string{
 		"kubeconfig": "cluster.kubeconfig", "context": "cluster.context",
@@ -167,16 +168,16 @@ func stackFilePath(path string) string {
 }
 
 // clusterOf is the part of the environment that the renderer needs.
-func clusterOf(env environment.Environment) platforms.Cluster {
-	return platforms.Cluster{
+func clusterOf(env environment.Environment) manifest.Cluster {
+	return manifest.Cluster{
 		Environment:        env.Stack,
 		PodSecurityVersion: env.Cluster.PodSecurityVersion,
 		StorageClass:       env.Storage.Class,
 		SharedStorageClass: env.Storage.Shared,
 		IngressClass:       env.Entry.Class,
 		IngressNamespace:   env.Entry.Namespace,
-		IngressController:  platforms.IngressController(env.Entry.Controller),
-		TLS:                platforms.TLS(env.Entry.TLS),
+		IngressController:  manifest.IngressController(env.Entry.Controller),
+		TLS:                manifest.TLS(env.Entry.TLS),
 		Protect:            env.Protected,
 	}
 }
@@ -210,18 +211,22 @@ func deploy(ctx *pulumi.Context, env environment.Environment, apps []application
 type application struct {
 	model   app.App
 	secrets map[string]pulumi.StringInput
-	// login is the administrator's, and passwordSecret the application's name for the first password.
+	// login is the administrator's, and passwordSecret the application's name for the first password; empty where the
+	// platform has no account to begin with.
 	login          string
 	passwordSecret string
 }
 
 // outputs is what the stack says about the platform.
 func (a application) outputs(p *platforms.Platform) pulumi.Map {
-	return pulumi.Map{
-		"version":        pulumi.String(a.model.Version),
-		"namespace":      p.Namespace,
-		"urls":           p.URLs,
-		"login":          pulumi.String(a.login),
-		"passwordSecret": p.SecretNames.MapIndex(pulumi.String(a.passwordSecret)),
+	outputs := pulumi.Map{
+		"version":   pulumi.String(a.model.Version),
+		"namespace": p.Namespace,
+		"urls":      p.URLs,
 	}
+	if a.passwordSecret != "" {
+		outputs["login"] = pulumi.String(a.login)
+		outputs["passwordSecret"] = p.SecretNames.MapIndex(pulumi.String(a.passwordSecret))
+	}
+	return outputs
 }

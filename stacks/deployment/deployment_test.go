@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	platforms "github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/stacks/deployment"
 	"github.com/dekcd/dmcloud/stacks/environment"
@@ -57,7 +58,7 @@ type run struct {
 // question is what the preflight was asked.
 type question struct {
 	kubeconfig, context string
-	cluster             platforms.Cluster
+	cluster             manifest.Cluster
 }
 
 // newRun is a preview or an update of a protected stack with one SEEK, checked by a policy pack, on a cluster that has
@@ -88,9 +89,9 @@ func newRun(t *testing.T, preview bool) *run {
 
 // preflight answers for the cluster.
 func (r *run) preflight(found problem.List, err error) func(
-	context.Context, []byte, string, platforms.Cluster,
+	context.Context, []byte, string, manifest.Cluster,
 ) (problem.List, error) {
-	return func(_ context.Context, kubeconfig []byte, name string, c platforms.Cluster) (problem.List, error) {
+	return func(_ context.Context, kubeconfig []byte, name string, c manifest.Cluster) (problem.List, error) {
 		r.asked = &question{kubeconfig: string(kubeconfig), context: name, cluster: c}
 		return found, err
 	}
@@ -392,10 +393,10 @@ func TestThePreflightIsAskedForWhatTheStackFileCountsOn(t *testing.T) {
 	r.program.Config["dmcloud:entry"] = `{"class":"public","namespace":"edge","controller":"haproxy",
 		"tls":{"secretName":"certificate"}}`
 	recording := r.mustDo(t)
-	assert.Equal(t, &question{kubeconfig: canary, context: "blue", cluster: platforms.Cluster{
+	assert.Equal(t, &question{kubeconfig: canary, context: "blue", cluster: manifest.Cluster{
 		Environment: "institute", PodSecurityVersion: "v1.35", StorageClass: "fast", SharedStorageClass: "nfs",
 		IngressClass: "public", IngressNamespace: "edge", IngressController: "haproxy",
-		TLS: platforms.TLS{SecretName: "certificate"}, Protect: true,
+		TLS: manifest.TLS{SecretName: "certificate"}, Protect: true,
 	}}, r.asked)
 	provider := recording.Get("pulumi:providers:kubernetes", "cluster")
 	assert.Equal(t, "blue", provider.At("context").StringValue(), "it deploys to another cluster than it asked")
@@ -428,7 +429,7 @@ func TestWhateverThePreflightReportsHasItsPlaceInTheStackFile(t *testing.T) {
 	t.Parallel()
 	paths := preflightPaths(t)
 	require.Subset(t, paths, []string{"kubeconfig", "context", "podSecurityVersion", "ingressClass"}, "they aren't all")
-	for field := range reflect.TypeFor[platforms.Cluster]().Fields() {
+	for field := range reflect.TypeFor[manifest.Cluster]().Fields() {
 		// Of these a cluster knows nothing.
 		if field.Name != "Environment" && field.Name != "Protect" {
 			paths = append(paths, camelCase(field.Name))

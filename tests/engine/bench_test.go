@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/dekcd/dmcloud/components/catalog/seek"
-	platforms "github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/tests/sandbox"
 	"github.com/dekcd/dmcloud/tests/toolchain"
 )
@@ -129,10 +129,10 @@ func manifests(b *testing.B) string {
 		Administrator: seek.Administrator{Email: "admin@institute.example"},
 	})
 	require.NoError(b, err)
-	rendered, err := platforms.Render(model, platforms.Cluster{
+	rendered, err := manifest.Render(model, manifest.Cluster{
 		Environment: "local", PodSecurityVersion: "v1.37", StorageClass: "standard", SharedStorageClass: "shared",
-		IngressClass: "sandbox", IngressNamespace: "ingress", IngressController: platforms.OtherController,
-		TLS: platforms.TLS{SelfSigned: true},
+		IngressClass: "sandbox", IngressNamespace: "ingress", IngressController: manifest.OtherController,
+		TLS: manifest.TLS{SelfSigned: true},
 	})
 	require.NoError(b, err)
 	var text strings.Builder

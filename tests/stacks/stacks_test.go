@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	platforms "github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/policies/packtest"
 	"github.com/dekcd/dmcloud/policies/rules"
@@ -91,7 +91,7 @@ func program(t *testing.T, stack stackfile.File) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		return deployment.Deploy(ctx, deployment.Program{
 			Root: root, Config: stack.Config, SecretKeys: stack.SecretKeys, Kubeconfig: kubeconfig, PolicyPack: "bin/policies",
-			Preflight: func(context.Context, []byte, string, platforms.Cluster) (problem.List, error) { return nil, nil },
+			Preflight: func(context.Context, []byte, string, manifest.Cluster) (problem.List, error) { return nil, nil },
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package kubernetes_test
+package manifest_test
 
 import (
 	"net/netip"
@@ -13,7 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/internal/lab"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 )
 
 // endpoint is one end of a connection: a pod, or an address outside the cluster.
@@ -100,7 +101,7 @@ func outside() []endpoint {
 		{name: "stranger", namespace: "default", labels: map[string]string{"app": "stranger"}},
 		// A pod of another application that pretends to be one of this.
 		{name: "twin", namespace: "twin", labels: map[string]string{
-			kubernetes.LabelName: "seek", kubernetes.LabelComponent: "web",
+			manifest.LabelName: "seek", manifest.LabelComponent: "web",
 		}},
 		address("192.0.2.7"), address("2001:db8::7"), // documentation addresses: they stand for the internet
 		address("10.0.0.9"), address("100.64.0.1"), address("172.16.5.5"), address("192.168.1.1"),
@@ -112,7 +113,7 @@ func outside() []endpoint {
 // everything outside, on every port that could matter.
 func matrix(t *testing.T, a app.App) []string {
 	t.Helper()
-	m, err := kubernetes.Render(a, cluster())
+	m, err := manifest.Render(a, lab.Cluster())
 	require.NoError(t, err)
 	n := network{policies: all[networkingv1.NetworkPolicy](m)}
 	ends := outside()
@@ -195,7 +196,7 @@ func TestANamedEgressReachesItsRangeOnly(t *testing.T) {
 // TestTheEvaluatorKnowsIsolation shows that the matrix depends on the policies.
 func TestTheEvaluatorKnowsIsolation(t *testing.T) {
 	t.Parallel()
-	m, err := kubernetes.Render(seekApp(t, "1.18.1"), cluster())
+	m, err := manifest.Render(seekApp(t, "1.18.1"), lab.Cluster())
 	require.NoError(t, err)
 	policies := all[networkingv1.NetworkPolicy](m)
 	pod := func(name string) endpoint {

@@ -1,6 +1,8 @@
-package kubernetes
+package manifest
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +25,9 @@ func (r *renderer) namespace() {
 	}
 	for _, mode := range []string{"enforce", "audit", "warn"} {
 		meta.Labels["pod-security.kubernetes.io/"+mode] = "restricted"
+		if mode == "enforce" {
+			meta.Labels["pod-security.kubernetes.io/"+mode] = r.standard()
+		}
 		meta.Labels["pod-security.kubernetes.io/"+mode+"-version"] = r.cluster.PodSecurityVersion
 	}
 	r.add(Object{
@@ -60,6 +65,7 @@ func (r *renderer) quota() corev1.ResourceList {
 	for _, v := range r.app.Volumes {
 		storage += v.Size
 	}
+	openings := *resource.NewQuantity(int64(len(r.app.Openings)), resource.DecimalSI)
 	return corev1.ResourceList{
 		corev1.ResourcePods:                   *resource.NewQuantity(pods, resource.DecimalSI),
 		corev1.ResourceRequestsCPU:            millicores(cpu),
@@ -67,9 +73,19 @@ func (r *renderer) quota() corev1.ResourceList {
 		corev1.ResourceLimitsMemory:           bytes(memoryLimit),
 		corev1.ResourceRequestsStorage:        bytes(storage),
 		corev1.ResourcePersistentVolumeClaims: *resource.NewQuantity(int64(len(r.app.Volumes)), resource.DecimalSI),
-		corev1.ResourceServicesLoadBalancers:  resource.MustParse("0"),
-		corev1.ResourceServicesNodePorts:      resource.MustParse("0"),
+		corev1.ResourceServicesLoadBalancers:  openings,
+		// A load balancer reaches the pods through a port of each node.
+		corev1.ResourceServicesNodePorts: openings,
 	}
+}
+
+// standard is the Pod Security Standard that the namespace can enforce. What else runs in a namespace with an exception
+// is still made for "restricted", and the API server warns where it is not.
+func (r *renderer) standard() string {
+	if slices.ContainsFunc(r.app.Services, func(s app.Service) bool { return s.Baseline != nil }) {
+		return "baseline"
+	}
+	return "restricted"
 }
 
 func (r *renderer) keepsData() bool {

@@ -1,4 +1,4 @@
-package kubernetes_test
+package manifest_test
 
 import (
 	"fmt"
@@ -7,20 +7,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/internal/lab"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 )
 
 func BenchmarkRender(b *testing.B) {
-	a, c := seekApp(b, "1.18.1"), cluster()
+	a, c := seekApp(b, "1.18.1"), lab.Cluster()
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := kubernetes.Render(a, c)
+		_, err := manifest.Render(a, c)
 		require.NoError(b, err)
 	}
 }
 
 func BenchmarkRenderHundredPlatforms(b *testing.B) {
-	c := cluster()
+	c := lab.Cluster()
 	var apps []app.App
 	for i := range 100 {
 		a := seekApp(b, "1.18.1")
@@ -30,7 +31,7 @@ func BenchmarkRenderHundredPlatforms(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, a := range apps {
-			_, err := kubernetes.Render(a, c)
+			_, err := manifest.Render(a, c)
 			require.NoError(b, err)
 		}
 	}

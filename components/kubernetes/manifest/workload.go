@@ -1,7 +1,8 @@
-package kubernetes
+package manifest
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -33,8 +34,10 @@ func (r *renderer) service(s *app.Service) {
 	workload.After = append(workload.After, r.needs(s)...)
 	workload.ReplaceWith = r.releases(s)
 	r.add(workload)
-	if len(s.Ports) > 0 {
-		r.add(Object{Value: r.clusterService(s)})
+	if r.reachable(s) {
+		for _, name := range append([]string{s.Name}, s.Aliases...) {
+			r.add(Object{Value: r.clusterService(s, name)})
+		}
 	}
 	if s.Job == nil && s.Replicas > 1 {
 		r.add(Object{Value: r.disruptionBudget(s)})
@@ -61,7 +64,7 @@ func (r *renderer) kind(s *app.Service) string {
 // never runs two pods at once, not even when a node is lost from sight.
 func (r *renderer) ownsVolume(s *app.Service) bool {
 	return slices.ContainsFunc(mountsOf(s), func(m app.Mount) bool {
-		v := r.app.Volume(m.Volume)
+		v := r.volumes[m.Volume]
 		return v != nil && !v.Shared
 	})
 }
@@ -113,14 +116,24 @@ func (r *renderer) podLabels(s *app.Service) map[string]string {
 	if r.onOneNode(s) {
 		labels[LabelStorageGroup] = r.app.Name
 	}
+	for _, network := range s.Networks {
+		labels[labelNetwork(network)] = inNetwork
+	}
 	return labels
 }
 
 func podAnnotations(s *app.Service) map[string]string {
-	if s.WritableRootReason == "" {
+	var reasons []string
+	if s.Baseline != nil {
+		reasons = append(reasons, "the image's own user: "+s.Baseline.Reason)
+	}
+	if s.WritableRootReason != "" {
+		reasons = append(reasons, "writable root: "+s.WritableRootReason)
+	}
+	if len(reasons) == 0 {
 		return nil
 	}
-	return map[string]string{AnnotationReason: "writable root: " + s.WritableRootReason}
+	return map[string]string{AnnotationReason: strings.Join(reasons, "; ")}
 }
 
 // strategy stops the old pod first where two at once would do harm; otherwise no request is lost during an update.
@@ -154,35 +167,35 @@ func (r *renderer) job(s *app.Service, meta metav1.ObjectMeta, template corev1.P
 // needs lists the objects that must be ready before the service starts.
 func (r *renderer) needs(s *app.Service) []string {
 	needs := []string{
-		id("ServiceAccount", s.Name), id("ResourceQuota", "quota"), id("NetworkPolicy", "default-deny"),
-		id("NetworkPolicy", "all-to-dns"), id("NetworkPolicy", "all-within"),
+		ID("ServiceAccount", s.Name), ID("ResourceQuota", "quota"), ID("NetworkPolicy", "default-deny"),
+		ID("NetworkPolicy", "all-to-dns"), ID("NetworkPolicy", "all-within"),
 	}
 	for _, m := range mountsOf(s) {
 		switch {
 		case m.Volume != "":
-			needs = append(needs, id("PersistentVolumeClaim", m.Volume))
+			needs = append(needs, ID("PersistentVolumeClaim", m.Volume))
 		case m.Secret != "":
-			needs = append(needs, id("Secret", m.Secret))
+			needs = append(needs, ID("Secret", m.Secret))
 		case m.File != "":
-			needs = append(needs, id("ConfigMap", configMapName(r.app.File(m.File))))
+			needs = append(needs, ID("ConfigMap", configMapName(r.files[m.File])))
+		case m.Folder != "":
+			needs = append(needs, ID("ConfigMap", folderName(r.folders[m.Folder])))
 		}
 	}
 	for _, e := range envOf(s) {
 		if e.Secret != "" {
-			needs = append(needs, id("Secret", e.Secret))
+			needs = append(needs, ID("Secret", e.Secret))
 		}
 	}
 	for _, d := range s.DependsOn {
-		on := r.app.Service(d.Service)
-		needs = append(needs, id(r.kind(on), on.Name))
-		if len(on.Ports) > 0 {
-			needs = append(needs, id("Service", on.Name))
+		on := r.services[d.Service]
+		needs = append(needs, ID(r.kind(on), on.Name))
+		if r.reachable(on) {
+			needs = append(needs, ID("Service", on.Name))
 		}
 	}
-	for _, e := range r.app.Edges() {
-		if e.From == s.Name {
-			needs = append(needs, id("NetworkPolicy", e.Slug()))
-		}
+	for _, e := range r.edgesFrom[s.Name] {
+		needs = append(needs, ID("NetworkPolicy", e.Slug()))
 	}
 	slices.Sort(needs)
 	return slices.Compact(needs)
@@ -196,14 +209,18 @@ func (r *renderer) releases(s *app.Service) []string {
 	}
 	var jobs []string
 	for _, d := range s.DependsOn {
-		if on := r.app.Service(d.Service); on.Job != nil && on.Job.Release {
-			jobs = append(jobs, id("Job", on.Name))
+		if on := r.services[d.Service]; on.Job != nil && on.Job.Release {
+			jobs = append(jobs, ID("Job", on.Name))
 		}
 	}
 	return jobs
 }
 
-func (r *renderer) clusterService(s *app.Service) *corev1.Service {
+// clusterService lets others reach the service under one of its names. Without known ports it has no address of its
+// own: the name leads to the pods, whatever they listen on.
+func (r *renderer) clusterService(s *app.Service, name string) *corev1.Service {
+	meta := r.serviceMeta(s)
+	meta.Name = name
 	var ports []corev1.ServicePort
 	for _, p := range s.Ports {
 		ports = append(ports, corev1.ServicePort{
@@ -211,12 +228,16 @@ func (r *renderer) clusterService(s *app.Service) *corev1.Service {
 			TargetPort: intstr.FromInt(p.Number),
 		})
 	}
-	return &corev1.Service{
-		TypeMeta: typeMeta("v1", "Service"), ObjectMeta: r.serviceMeta(s),
+	service := &corev1.Service{
+		TypeMeta: typeMeta("v1", "Service"), ObjectMeta: meta,
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeClusterIP, Selector: r.labels.selector(s.Name), Ports: ports,
 		},
 	}
+	if len(ports) == 0 {
+		service.Spec.ClusterIP = corev1.ClusterIPNone
+	}
+	return service
 }
 
 // disruptionBudget lets nodes be drained, one pod at a time; a pod that is broken anyway never blocks that.

@@ -1,10 +1,12 @@
-package kubernetes
+package manifest
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
+	"fmt"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -32,10 +34,10 @@ func (r *renderer) claims() {
 				},
 			},
 		}
-		if class != "" {
+		if class != "" && class != DefaultClass {
 			claim.Spec.StorageClassName = &class
 		}
-		r.add(Object{Value: claim, Protect: r.cluster.Protect && v.Data, After: []string{id("ResourceQuota", "quota")}})
+		r.add(Object{Value: claim, Protect: r.cluster.Protect && v.Data, After: []string{ID("ResourceQuota", "quota")}})
 	}
 	if len(together) > 0 {
 		r.note("The environment names no shared (RWX) storage class: all pods that mount %s are kept on one node. "+
@@ -50,29 +52,77 @@ func (r *renderer) writableByMany(v *app.Volume) bool {
 
 // onOneNode says whether the service mounts a volume that several services share and one node can write.
 func (r *renderer) onOneNode(s *app.Service) bool {
-	return slices.ContainsFunc(r.app.Volumes, func(v app.Volume) bool {
-		return v.Shared && !r.writableByMany(&v) && slices.Contains(r.app.Mounting(v.Name), s.Name)
-	})
+	return r.onNode[s.Name]
 }
 
-// files makes one ConfigMap per file. The name carries a hash of the content, so a changed file rolls the pods that
+// fileMaps makes one ConfigMap per file. The name carries a hash of the content, so a changed file rolls the pods that
 // mount it, and pods that still run keep the old one.
-func (r *renderer) files() {
+func (r *renderer) fileMaps() {
 	for i := range r.app.Files {
 		f := &r.app.Files[i]
-		immutable := true
-		r.add(Object{Logical: f.Name, Value: &corev1.ConfigMap{
-			TypeMeta: typeMeta("v1", "ConfigMap"), ObjectMeta: r.meta(configMapName(f)),
-			Data: map[string]string{fileKey: f.Content}, Immutable: &immutable,
-		}})
+		r.configMap(f.Name, configMapName(f), map[string]string{fileKey: f.Content})
 	}
 }
 
-// fileKey is the only key of a ConfigMap, secretKey that of a Secret: one file or value each, so that a pod is given
+// folderMaps makes one ConfigMap per folder, with a key per file.
+func (r *renderer) folderMaps() {
+	for i := range r.app.Folders {
+		f := &r.app.Folders[i]
+		content := make(map[string]string, len(f.Files))
+		for j, file := range f.Files {
+			content[folderKey(j, file.Path)] = file.Content
+		}
+		r.configMap("folder-"+f.Name, folderName(f), content)
+	}
+}
+
+func (r *renderer) configMap(logical, name string, content map[string]string) {
+	immutable := true
+	object := &corev1.ConfigMap{
+		TypeMeta: typeMeta("v1", "ConfigMap"), ObjectMeta: r.meta(name), Immutable: &immutable,
+	}
+	for key, text := range content {
+		if utf8.ValidString(text) {
+			set(&object.Data, key, text)
+		} else {
+			set(&object.BinaryData, key, []byte(text))
+		}
+	}
+	r.add(Object{Logical: logical, Value: object})
+}
+
+func set[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = value
+}
+
+// folderKey is the key of a folder's file: its own name where that can be a key, numbered so that it is the only one.
+func folderKey(i int, path string) string {
+	name := notKey.ReplaceAllString(path[strings.LastIndex(path, "/")+1:], "-")
+	return fmt.Sprintf("%d-%s", i, name[:min(len(name), maximumKey)])
+}
+
+// notKey is what the keys of a ConfigMap can't hold, https://kubernetes.io/docs/concepts/configuration/configmap/.
+var notKey = regexp.MustCompile(`[^-._a-zA-Z0-9]`)
+
+// maximumKey leaves room for the number in the API's 253 characters.
+const maximumKey = 200
+
+func folderName(f *app.Folder) string {
+	var all strings.Builder
+	for _, file := range f.Files {
+		fmt.Fprintf(&all, "%d %s %d %s", len(file.Path), file.Path, len(file.Content), file.Content)
+	}
+	return "folder-" + f.Name + "-" + shortHash(all.String())
+}
+
+// fileKey is the only key of a ConfigMap, SecretKey that of a Secret: one file or value each, so that a pod is given
 // exactly what it needs.
 const (
 	fileKey   = "content"
-	secretKey = "value"
+	SecretKey = "value"
 )
 
 func configMapName(f *app.File) string {

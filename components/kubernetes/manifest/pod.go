@@ -1,4 +1,4 @@
-package kubernetes
+package manifest
 
 import (
 	"math"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -19,19 +20,23 @@ const defaultScratch = 1 << 30
 
 // podSpec makes a pod that the Pod Security Standard "restricted" accepts.
 func (r *renderer) podSpec(s *app.Service) corev1.PodSpec {
-	off, on := false, true
-	user := s.User // a copy: the objects must not share memory with the application
-	onMismatch := corev1.FSGroupChangeOnRootMismatch
+	off := false
 	volumes := &podVolumes{renderer: r, names: map[string]string{}}
 	spec := corev1.PodSpec{
 		ServiceAccountName:           s.Name,
 		AutomountServiceAccountToken: &off,
 		EnableServiceLinks:           &off,
-		SecurityContext: &corev1.PodSecurityContext{
-			RunAsNonRoot: &on, RunAsUser: &user.UID, RunAsGroup: &user.GID, FSGroup: &user.GID,
-			FSGroupChangePolicy: &onMismatch,
-			SeccompProfile:      &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		},
+		SecurityContext:              podSecurity(s),
+		Hostname:                     s.Hostname,
+	}
+	for _, h := range s.ExtraHosts {
+		spec.HostAliases = append(spec.HostAliases, corev1.HostAlias{IP: h.Address, Hostnames: slices.Clone(h.Names)})
+	}
+	for _, l := range s.Placement {
+		if spec.NodeSelector == nil {
+			spec.NodeSelector = map[string]string{}
+		}
+		spec.NodeSelector[l.Key] = l.Value
 	}
 	if s.StopGrace > 0 {
 		grace := int64(seconds(s.StopGrace))
@@ -41,14 +46,14 @@ func (r *renderer) podSpec(s *app.Service) corev1.PodSpec {
 		init := &s.Init[i]
 		spec.InitContainers = append(spec.InitContainers, corev1.Container{
 			Name: init.Name, Image: init.Image, ImagePullPolicy: corev1.PullIfNotPresent,
-			Command: init.Entrypoint, Args: init.Args,
+			Command: literal(init.Entrypoint, nil), Args: literal(init.Args, nil),
 			Env: environment(init.Env), VolumeMounts: volumes.mounts(init.Mounts),
-			SecurityContext: containerSecurity(s, init.User), Resources: resources(s.Resources),
+			SecurityContext: containerSecurity(s, init.User), Resources: initResources(s.Resources),
 		})
 	}
 	main := corev1.Container{
 		Name: s.Name, Image: s.Image, ImagePullPolicy: corev1.PullIfNotPresent,
-		Command: s.Entrypoint, Args: s.Args, WorkingDir: s.WorkingDir,
+		Command: literal(s.Entrypoint, s.Expand), Args: literal(s.Args, s.Expand), WorkingDir: s.WorkingDir,
 		Env: environment(s.Env), VolumeMounts: append(volumes.mounts(s.Mounts), volumes.writable(s)...),
 		SecurityContext: containerSecurity(s, app.User{}), Resources: resources(s.Resources),
 	}
@@ -60,11 +65,7 @@ func (r *renderer) podSpec(s *app.Service) corev1.PodSpec {
 	if s.Health != nil && s.Job == nil {
 		main.StartupProbe, main.ReadinessProbe, main.LivenessProbe = probes(*s.Health)
 	}
-	if len(s.PreStop) > 0 {
-		main.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{
-			Exec: &corev1.ExecAction{Command: s.PreStop},
-		}}
-	}
+	main.Lifecycle = lifecycle(s)
 	spec.Containers = []corev1.Container{main}
 	spec.Volumes = volumes.list
 	spec.Affinity = r.sameNode(s)
@@ -72,14 +73,102 @@ func (r *renderer) podSpec(s *app.Service) corev1.PodSpec {
 	return spec
 }
 
+// lifecycle runs commands beside the container's own. They are not expanded, so they need no protection either.
+func lifecycle(s *app.Service) *corev1.Lifecycle {
+	if len(s.PostStart)+len(s.PreStop) == 0 {
+		return nil
+	}
+	l := &corev1.Lifecycle{}
+	if len(s.PostStart) > 0 {
+		l.PostStart = &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: s.PostStart}}
+	}
+	if len(s.PreStop) > 0 {
+		l.PreStop = &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: s.PreStop}}
+	}
+	return l
+}
+
+// podSecurity says who the pod's processes are, and whose its volumes.
+func podSecurity(s *app.Service) *corev1.PodSecurityContext {
+	security := &corev1.PodSecurityContext{
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+	security.SupplementalGroups = slices.Clone(s.Groups)
+	user := s.User // a copy: the objects must not share memory with the application
+	if s.Baseline == nil {
+		on := true
+		security.RunAsNonRoot = &on
+	}
+	if user.UID != 0 {
+		onMismatch := corev1.FSGroupChangeOnRootMismatch
+		security.RunAsUser, security.RunAsGroup, security.FSGroup = &user.UID, &user.GID, &user.GID
+		security.FSGroupChangePolicy = &onMismatch
+	}
+	low := slices.ContainsFunc(s.Ports, func(p app.Port) bool { return p.Number < firstUnprivilegedPort })
+	if low && !slices.ContainsFunc(s.Sysctls, func(c app.Sysctl) bool { return c.Name == lowPorts }) {
+		security.Sysctls = append(security.Sysctls, corev1.Sysctl{Name: lowPorts, Value: "0"})
+	}
+	for _, c := range s.Sysctls {
+		security.Sysctls = append(security.Sysctls, corev1.Sysctl{Name: c.Name, Value: c.Value})
+	}
+	return security
+}
+
+const (
+	// lowPorts lets everybody in the pod's own network listen on low ports, as Docker does, without a capability.
+	lowPorts              = "net.ipv4.ip_unprivileged_port_start"
+	firstUnprivilegedPort = 1024
+)
+
+// literal protects text from Kubernetes, which puts the values of variables where a word or a value says $(NAME); only
+// the names given are left to it. See https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/.
+func literal(words []string, expand []string) []string {
+	if words == nil {
+		return nil
+	}
+	out := make([]string, 0, len(words))
+	for _, word := range words {
+		out = append(out, literalText(word, expand))
+	}
+	return out
+}
+
+func literalText(text string, expand []string) string {
+	if !strings.Contains(text, "$$") && !strings.Contains(text, "$(") {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		b.WriteByte(text[i])
+		if text[i] != '$' || i+1 == len(text) || text[i+1] != '$' && text[i+1] != '(' {
+			continue
+		}
+		named := slices.ContainsFunc(expand, func(name string) bool { return strings.HasPrefix(text[i+1:], "("+name+")") })
+		if !named {
+			b.WriteByte('$')
+		}
+	}
+	return b.String()
+}
+
 // containerSecurity hardens one container. user overrides the pod's where an init container runs an image of its own.
 func containerSecurity(s *app.Service, user app.User) *corev1.SecurityContext {
-	off, on, readOnly := false, true, s.ReadOnlyRoot
+	off, readOnly := false, s.ReadOnlyRoot
 	security := &corev1.SecurityContext{
 		AllowPrivilegeEscalation: &off,
 		ReadOnlyRootFilesystem:   &readOnly,
-		RunAsNonRoot:             &on,
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+	switch {
+	case s.Baseline == nil:
+		on := true
+		security.RunAsNonRoot = &on
+	case s.Baseline.StepDown:
+		security.Capabilities.Add = append(security.Capabilities.Add,
+			"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
+	}
+	if s.BindCapability {
+		security.Capabilities.Add = append(security.Capabilities.Add, "NET_BIND_SERVICE")
 	}
 	if user.UID != 0 {
 		security.RunAsUser, security.RunAsGroup = &user.UID, &user.GID
@@ -92,12 +181,12 @@ func environment(vars []app.EnvVar) []corev1.EnvVar {
 	var env []corev1.EnvVar
 	for _, v := range vars {
 		if v.Secret == "" {
-			env = append(env, corev1.EnvVar{Name: v.Name, Value: v.Value})
+			env = append(env, corev1.EnvVar{Name: v.Name, Value: literalText(v.Value, nil)})
 			continue
 		}
 		env = append(env, corev1.EnvVar{Name: v.Name, ValueFrom: &corev1.EnvVarSource{
 			SecretKeyRef: &corev1.SecretKeySelector{
-				LocalObjectReference: corev1.LocalObjectReference{Name: v.Secret}, Key: secretKey,
+				LocalObjectReference: corev1.LocalObjectReference{Name: v.Secret}, Key: SecretKey,
 			},
 		}})
 	}
@@ -115,7 +204,19 @@ func resources(need app.Resources) corev1.ResourceRequirements {
 	if need.CPULimit > 0 {
 		r.Limits[corev1.ResourceCPU] = millicores(need.CPULimit)
 	}
+	if need.GPUs > 0 {
+		r.Limits[resourceGPU] = *resource.NewQuantity(need.GPUs, resource.DecimalSI)
+	}
 	return r
+}
+
+// resourceGPU is what the device plugin of NVIDIA calls a whole GPU.
+const resourceGPU corev1.ResourceName = "nvidia.com/gpu"
+
+// initResources are those of the service itself but for devices, which only its own container uses.
+func initResources(need app.Resources) corev1.ResourceRequirements {
+	need.GPUs = 0
+	return resources(need)
 }
 
 const (
@@ -207,8 +308,10 @@ func (p *podVolumes) mounts(mounts []app.Mount) []corev1.VolumeMount {
 		case m.File != "":
 			// A file is placed by subPath, beside whatever the image has in that folder.
 			mount.Name, mount.SubPath, mount.ReadOnly = p.file(m.File), fileKey, true
+		case m.Folder != "":
+			mount.Name, mount.ReadOnly = p.folder(m.Folder), true
 		case m.Secret != "":
-			mount.Name, mount.SubPath, mount.ReadOnly = p.secret(m.Secret), secretKey, true
+			mount.Name, mount.SubPath, mount.ReadOnly = p.secret(m.Secret), SecretKey, true
 		}
 		out = append(out, mount)
 	}
@@ -261,14 +364,31 @@ func (p *podVolumes) scratch(name, of string, size int64, memory bool) string {
 }
 
 func (p *podVolumes) file(name string) string {
-	f := p.renderer.app.File(name)
-	mode := narrow(f.Mode)
-	if mode == 0 {
-		mode = 0o444
-	}
+	f := p.renderer.files[name]
+	mode := fileMode(f.Mode)
 	return p.add("file "+name, "file-"+name, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 		LocalObjectReference: corev1.LocalObjectReference{Name: configMapName(f)}, DefaultMode: &mode,
 	}})
+}
+
+// folder puts each key of the ConfigMap back to where the file was.
+func (p *podVolumes) folder(name string) string {
+	f := p.renderer.folders[name]
+	mode := fileMode(f.Mode)
+	items := make([]corev1.KeyToPath, 0, len(f.Files))
+	for i, file := range f.Files {
+		items = append(items, corev1.KeyToPath{Key: folderKey(i, file.Path), Path: file.Path})
+	}
+	return p.add("folder "+name, "folder-"+name, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+		LocalObjectReference: corev1.LocalObjectReference{Name: folderName(f)}, DefaultMode: &mode, Items: items,
+	}})
+}
+
+func fileMode(mode int) int32 {
+	if mode == 0 {
+		return 0o444
+	}
+	return narrow(mode)
 }
 
 // secret is readable by the pod's group only, which fsGroup sets.

@@ -1,4 +1,4 @@
-package kubernetes
+package manifest
 
 import (
 	corev1 "k8s.io/api/core/v1"
@@ -26,7 +26,7 @@ func (r *renderer) networkPolicies() {
 		{"all-to-dns", toDNS()},
 		{"all-within", withinNamespace()},
 	}
-	for _, e := range r.app.Edges() {
+	for _, e := range r.edges {
 		policies = append(policies, policy{e.Slug(), r.edge(e)})
 	}
 	for _, route := range r.app.Routes {
@@ -39,6 +39,9 @@ func (r *renderer) networkPolicies() {
 		for _, e := range s.Egress {
 			policies = append(policies, policy{s.Name + "-to-" + e.Name, r.egress(s.Name, e)})
 		}
+	}
+	for _, o := range r.app.Openings {
+		policies = append(policies, policy{"world-to-" + o.Name, r.opening(o)})
 	}
 	for _, p := range policies {
 		r.add(Object{Value: &networkingv1.NetworkPolicy{
@@ -77,12 +80,26 @@ func withinNamespace() networkingv1.NetworkPolicySpec {
 
 func (r *renderer) edge(e app.Edge) networkingv1.NetworkPolicySpec {
 	var ports []networkingv1.NetworkPolicyPort
-	for _, p := range r.app.Service(e.To).Ports {
+	for _, p := range r.services[e.To].Ports {
 		ports = append(ports, networkPort(p.Protocol, p.Number))
 	}
+	from := map[string]string{labelNetwork(e.Network): inNetwork}
+	if e.From != "" {
+		from = r.labels.selector(e.From)
+	}
 	return receives(r.labels.selector(e.To), ports, networkingv1.NetworkPolicyPeer{
-		PodSelector: &metav1.LabelSelector{MatchLabels: r.labels.selector(e.From)},
+		PodSelector: &metav1.LabelSelector{MatchLabels: from},
 	})
+}
+
+// opening permits the address ranges of an opening; its load balancer keeps the addresses of those who connect.
+func (r *renderer) opening(o app.Opening) networkingv1.NetworkPolicySpec {
+	spec := receives(r.labels.selector(o.Service), []networkingv1.NetworkPolicyPort{networkPort(o.Protocol, o.Port)})
+	for _, cidr := range o.From {
+		spec.Ingress[0].From = append(spec.Ingress[0].From,
+			networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: cidr}})
+	}
+	return spec
 }
 
 // entry permits the ingress controller, and nobody else, to reach a route's service.
@@ -107,13 +124,13 @@ func (r *renderer) ingressController() networkingv1.NetworkPolicyPeer {
 }
 
 func receives(
-	pods map[string]string, ports []networkingv1.NetworkPolicyPort, from networkingv1.NetworkPolicyPeer,
+	pods map[string]string, ports []networkingv1.NetworkPolicyPort, from ...networkingv1.NetworkPolicyPeer,
 ) networkingv1.NetworkPolicySpec {
 	return networkingv1.NetworkPolicySpec{
 		PodSelector: metav1.LabelSelector{MatchLabels: pods},
 		PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
 		Ingress: []networkingv1.NetworkPolicyIngressRule{{
-			From: []networkingv1.NetworkPolicyPeer{from}, Ports: ports,
+			From: from, Ports: ports,
 		}},
 	}
 }

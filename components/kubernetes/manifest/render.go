@@ -1,4 +1,4 @@
-package kubernetes
+package manifest
 
 import (
 	"cmp"
@@ -38,10 +38,11 @@ type Object struct {
 
 // ID identifies the object within its application: "Deployment/web".
 func (o Object) ID() string {
-	return id(o.Value.GetObjectKind().GroupVersionKind().Kind, o.Value.GetName())
+	return ID(o.Value.GetObjectKind().GroupVersionKind().Kind, o.Value.GetName())
 }
 
-func id(kind, name string) string { return kind + "/" + name }
+// ID identifies an object within its application: "Deployment/web".
+func ID(kind, name string) string { return kind + "/" + name }
 
 // Manifests are the objects of one application, in an order in which they can be created.
 type Manifests struct {
@@ -54,21 +55,23 @@ type Manifests struct {
 // objects. Values of secrets are not part of them: a Secret's data is empty until [NewPlatform] fills it.
 func Render(a app.App, c Cluster) (Manifests, error) {
 	problems := a.Validate()
-	problems = append(problems, c.Validate()...)
-	r := &renderer{app: &a, cluster: &c, labels: labels{app: &a, cluster: &c}}
+	problems = append(problems, c.validate(len(a.Routes) > 0)...)
+	r := newRenderer(&a, &c)
 	problems = append(problems, r.validate()...)
 	if err := problems.Err(); err != nil {
 		return Manifests{}, fmt.Errorf("application %s on Kubernetes: %w", a.Name, err)
 	}
 	r.namespace()
 	r.networkPolicies()
-	r.files()
+	r.fileMaps()
+	r.folderMaps()
 	r.secrets()
 	r.claims()
 	for i := range a.Services {
 		r.service(&a.Services[i])
 	}
 	r.routes()
+	r.openings()
 	ordered, err := inOrder(r.objects)
 	if err != nil {
 		return Manifests{}, fmt.Errorf("application %s on Kubernetes: %w", a.Name, err)
@@ -83,12 +86,61 @@ type renderer struct {
 	labels  labels
 	objects []Object
 	notes   []string
+
+	// What the application has, by name; a large one is asked often.
+	services map[string]*app.Service
+	volumes  map[string]*app.Volume
+	files    map[string]*app.File
+	folders  map[string]*app.Folder
+	// edges are those of the application, and edgesFrom the ones of each service.
+	edges     []app.Edge
+	edgesFrom map[string][]app.Edge
+	// onNode are the services that share a volume which one node can write.
+	onNode map[string]bool
+}
+
+func newRenderer(a *app.App, c *Cluster) *renderer {
+	r := &renderer{
+		app: a, cluster: c, labels: labels{app: a, cluster: c}, edges: a.Edges(),
+		services:  byName(a.Services, func(s *app.Service) string { return s.Name }),
+		volumes:   byName(a.Volumes, func(v *app.Volume) string { return v.Name }),
+		files:     byName(a.Files, func(f *app.File) string { return f.Name }),
+		folders:   byName(a.Folders, func(f *app.Folder) string { return f.Name }),
+		edgesFrom: map[string][]app.Edge{}, onNode: map[string]bool{},
+	}
+	for _, e := range r.edges {
+		if e.From != "" {
+			r.edgesFrom[e.From] = append(r.edgesFrom[e.From], e)
+		}
+	}
+	for i := range a.Services {
+		for _, m := range mountsOf(&a.Services[i]) {
+			if v := r.volumes[m.Volume]; v != nil && v.Shared && !r.writableByMany(v) {
+				r.onNode[a.Services[i].Name] = true
+			}
+		}
+	}
+	return r
+}
+
+func byName[T any](all []T, name func(*T) string) map[string]*T {
+	named := make(map[string]*T, len(all))
+	for i := range all {
+		named[name(&all[i])] = &all[i]
+	}
+	return named
+}
+
+// reachable tells whether other services find the service by its name: it listens on ports, or somebody connects to it
+// although nobody knows where it listens.
+func (r *renderer) reachable(s *app.Service) bool {
+	return len(s.Ports) > 0 || slices.ContainsFunc(r.edges, func(e app.Edge) bool { return e.To == s.Name })
 }
 
 func (r *renderer) add(o Object) {
 	if _, isNamespace := o.Value.(*corev1.Namespace); !isNamespace {
 		o.Value.SetNamespace(r.app.Name)
-		o.After = append(o.After, id("Namespace", r.app.Name))
+		o.After = append(o.After, ID("Namespace", r.app.Name))
 	}
 	r.objects = append(r.objects, o)
 }
@@ -121,20 +173,22 @@ func (r *renderer) validate() problem.List {
 	for i := range r.app.Services {
 		s := &r.app.Services[i]
 		path := "services." + s.Name
-		if len(s.Ports) > 0 && len(validation.IsDNS1035Label(s.Name)) > 0 {
-			problems.Addf(path, nil, "", "the name of a service with ports must start with a letter")
+		for _, name := range append([]string{s.Name}, s.Aliases...) {
+			if r.reachable(s) && len(validation.IsDNS1035Label(name)) > 0 {
+				problems.Addf(path, nil, "", "the name of a service with ports must start with a letter")
+			}
 		}
 		if r.kind(s) == "StatefulSet" && len(s.Name) > maximumStatefulSetName {
 			problems.Addf(path, nil, "", "the name of a service that owns a volume must not be longer than %d characters",
 				maximumStatefulSetName)
 		}
-		if s.User.UID == 0 {
+		if s.User.UID == 0 && s.Baseline == nil {
 			problems.Addf(path+".user", nil, `set "user: <uid>:<gid>" to the image's own unprivileged user`,
 				"Pod Security restricted needs a numeric user that is not root")
 		}
 		if s.Replicas > 1 && s.Job == nil {
 			for _, m := range mountsOf(s) {
-				v := r.app.Volume(m.Volume)
+				v := r.volumes[m.Volume]
 				if v == nil || r.writableByMany(v) {
 					continue
 				}

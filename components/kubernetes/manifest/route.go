@@ -1,4 +1,4 @@
-package kubernetes
+package manifest
 
 import (
 	"strconv"
@@ -107,14 +107,14 @@ func (r *renderer) routes() {
 		}
 		prefix := networkingv1.PathTypePrefix
 		after := []string{
-			id(r.kind(r.app.Service(route.Service)), route.Service), id("Service", route.Service),
-			id("NetworkPolicy", "entry-to-"+route.Name),
+			ID(r.kind(r.services[route.Service]), route.Service), ID("Service", route.Service),
+			ID("NetworkPolicy", "entry-to-"+route.Name),
 		}
 		if r.cluster.TLS.SelfSigned {
-			after = append(after, id("Secret", r.tlsSecret(route.Name)))
+			after = append(after, ID("Secret", r.tlsSecret(route.Name)))
 		}
 		for _, s := range route.After {
-			after = append(after, id(r.kind(r.app.Service(s)), s))
+			after = append(after, ID(r.kind(r.services[s]), s))
 		}
 		r.add(Object{After: after, Value: &networkingv1.Ingress{
 			TypeMeta: typeMeta("networking.k8s.io/v1", "Ingress"), ObjectMeta: meta,
@@ -137,12 +137,12 @@ func (r *renderer) routes() {
 	}
 }
 
-// annotationHost is the DNS name a self-signed certificate is made for.
-const annotationHost = "dmcloud.de/host"
+// AnnotationHost is the DNS name a self-signed certificate is made for.
+const AnnotationHost = "dmcloud.de/host"
 
 func (r *renderer) selfSigned(name, host string) {
 	meta, immutable := r.meta(name), true
-	meta.Annotations = map[string]string{annotationHost: host}
+	meta.Annotations = map[string]string{AnnotationHost: host}
 	r.add(Object{Value: &corev1.Secret{
 		TypeMeta: typeMeta("v1", "Secret"), ObjectMeta: meta, Type: corev1.SecretTypeTLS, Immutable: &immutable,
 	}})

@@ -1,4 +1,4 @@
-package kubernetes
+package manifest
 
 import (
 	"regexp"
@@ -16,7 +16,7 @@ type Cluster struct {
 	// Claims can't change class: a change replaces them, which is refused while they are protected.
 	StorageClass string
 	// SharedStorageClass provides volumes that several nodes can write (RWX); empty when the cluster has none: pods that
-	// share a volume are then kept on one node.
+	// share a volume are then kept on one node. [DefaultClass] leaves them to the cluster's default, which must be such.
 	SharedStorageClass string
 	// IngressClass names the class that serves routes. An update.
 	IngressClass string
@@ -29,6 +29,9 @@ type Cluster struct {
 	// Protect marks the namespace, its data claims and generated secrets as protected: Pulumi then refuses to delete them.
 	Protect bool
 }
+
+// DefaultClass stands for the class that a cluster has as its default; no class can have that name.
+const DefaultClass = "(default)"
 
 // TLS says where a certificate comes from; exactly one field is set.
 type TLS struct {
@@ -43,11 +46,17 @@ type TLS struct {
 var podSecurityVersion = regexp.MustCompile(`^v1\.\d{1,3}$`)
 
 // Validate lists what is missing or wrong.
-func (c Cluster) Validate() problem.List {
+func (c Cluster) Validate() problem.List { return c.validate(true) }
+
+// validate leaves out what only routes need when there are none.
+func (c Cluster) validate(routes bool) problem.List {
 	var problems problem.List
 	if !podSecurityVersion.MatchString(c.PodSecurityVersion) {
 		problems.Addf("podSecurityVersion", c.PodSecurityVersion, `write the cluster's minor version, for example "v1.37"`,
 			"must be pinned")
+	}
+	if !routes {
+		return problems
 	}
 	if c.IngressClass == "" {
 		problems.Addf("ingressClass", nil, "kubectl get ingressclass lists them", "is required")

@@ -1,4 +1,4 @@
-package kubernetes
+package manifest
 
 import (
 	"maps"
@@ -24,9 +24,16 @@ const (
 	LabelRole = "dmcloud.de/role"
 	// LabelStorageGroup is on pods that must share a node because they share a volume.
 	LabelStorageGroup = "dmcloud.de/storage-group"
+	// labelNetworks is what the keys of the labels for networks begin with.
+	labelNetworks = "network.dmcloud.de/"
+	// inNetwork is the value of such a label.
+	inNetwork = "true"
 	// AnnotationReason says why an object departs from the rule.
 	AnnotationReason = "dmcloud.de/reason"
 )
+
+// labelNetwork is on the pods of the services in a network.
+func labelNetwork(name string) string { return labelNetworks + name }
 
 // labels are the labels of one application.
 type labels struct {

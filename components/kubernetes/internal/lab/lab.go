@@ -1,20 +1,16 @@
-package kubernetes_test
+// Package lab is the application and the cluster that the tests of this folder's packages work with.
+package lab
 
 import (
-	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/catalog/seek"
-	"github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 )
 
-// lab is an application with one of everything: a web service and a worker that share a volume and come up after a
+// App is an application with one of everything: a web service and a worker that share a volume and come up after a
 // release job, a database with a volume of its own, a mail relay.
-func lab() app.App {
+func App() app.App {
 	user := app.User{UID: 1000, GID: 2000}
 	root := "it writes its configuration at every start"
 	return app.App{
@@ -98,93 +94,11 @@ func lab() app.App {
 	}
 }
 
-func cluster() kubernetes.Cluster {
-	return kubernetes.Cluster{
+// Cluster is one that has everything the application asks for.
+func Cluster() manifest.Cluster {
+	return manifest.Cluster{
 		Environment: "test", PodSecurityVersion: "v1.37", StorageClass: "fast", SharedStorageClass: "nfs",
-		IngressClass: "public", IngressNamespace: "entry", IngressController: kubernetes.NGINX,
-		TLS: kubernetes.TLS{Issuer: "letsencrypt"}, Protect: true,
+		IngressClass: "public", IngressNamespace: "entry", IngressController: manifest.NGINX,
+		TLS: manifest.TLS{Issuer: "letsencrypt"}, Protect: true,
 	}
-}
-
-// rendered is an application on a cluster, both changed first.
-func rendered(t *testing.T, change func(*app.App, *kubernetes.Cluster)) kubernetes.Manifests {
-	t.Helper()
-	a, c := lab(), cluster()
-	if change != nil {
-		change(&a, &c)
-	}
-	m, err := kubernetes.Render(a, c)
-	require.NoError(t, err)
-	return m
-}
-
-// one is the only object of that type and name.
-func one[T any](t *testing.T, m kubernetes.Manifests, name string) *T {
-	t.Helper()
-	for _, o := range m.Objects {
-		if value, ok := any(o.Value).(*T); ok && o.Value.GetName() == name {
-			return value
-		}
-	}
-	require.Failf(t, "not rendered", "%T %s", new(T), name)
-	return nil
-}
-
-// all are the objects of a type.
-func all[T any](m kubernetes.Manifests) []*T {
-	var found []*T
-	for _, o := range m.Objects {
-		if value, ok := any(o.Value).(*T); ok {
-			found = append(found, value)
-		}
-	}
-	return found
-}
-
-func object(t *testing.T, m kubernetes.Manifests, id string) kubernetes.Object {
-	t.Helper()
-	for _, o := range m.Objects {
-		if o.ID() == id {
-			return o
-		}
-	}
-	require.Failf(t, "not rendered", "%s", id)
-	return kubernetes.Object{}
-}
-
-func has(m kubernetes.Manifests, id string) bool {
-	for _, o := range m.Objects {
-		if o.ID() == id {
-			return true
-		}
-	}
-	return false
-}
-
-// seekApp is SEEK as an institute would configure it.
-func seekApp(tb testing.TB, version string) app.App {
-	tb.Helper()
-	o := seek.Options{
-		Name: "seek", Version: version, Host: "seek.example.org",
-		Administrator: seek.Administrator{Email: "admin@example.org"},
-	}
-	if version == "1.19" {
-		o.Image = "registry.example.org/seek:1.19.0-3" // not released: a build of one's own
-	}
-	a, err := seek.New(tb.Context(), o)
-	require.NoError(tb, err)
-	return a
-}
-
-// golden compares a text with a file in testdata.
-
-// podsOf are the pod templates of all workloads, by the id of the workload.
-func podsOf(m kubernetes.Manifests) map[string]corev1.PodTemplateSpec {
-	pods := map[string]corev1.PodTemplateSpec{}
-	for _, o := range m.Objects {
-		if template := templateOf(o.Value); template != nil {
-			pods[o.ID()] = *template
-		}
-	}
-	return pods
 }

@@ -1,4 +1,4 @@
-package kubernetes_test
+package manifest_test
 
 import (
 	"testing"
@@ -11,13 +11,14 @@ import (
 
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/seek"
-	"github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/internal/lab"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 )
 
 // refusals are what the admission controller of a namespace that enforces restricted in the pinned version would say.
 func refusals(t *testing.T, pod corev1.PodTemplateSpec) []string {
 	t.Helper()
-	version, err := api.ParseVersion(cluster().PodSecurityVersion)
+	version, err := api.ParseVersion(lab.Cluster().PodSecurityVersion)
 	require.NoError(t, err)
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	require.NoError(t, err)
@@ -33,7 +34,7 @@ func refusals(t *testing.T, pod corev1.PodTemplateSpec) []string {
 
 func TestEveryPodPassesTheRestrictedStandard(t *testing.T) {
 	t.Parallel()
-	apps := map[string]app.App{"the fixture": lab()}
+	apps := map[string]app.App{"the fixture": lab.App()}
 	for _, p := range seek.Profiles() {
 		apps["SEEK "+p.Minor] = seekApp(t, p.Minor)
 	}
@@ -41,9 +42,9 @@ func TestEveryPodPassesTheRestrictedStandard(t *testing.T) {
 		for _, shared := range []string{"", "nfs"} {
 			t.Run(name+" with shared storage "+shared, func(t *testing.T) {
 				t.Parallel()
-				c := cluster()
+				c := lab.Cluster()
 				c.SharedStorageClass = shared
-				m, err := kubernetes.Render(a, c)
+				m, err := manifest.Render(a, c)
 				require.NoError(t, err)
 				pods := podsOf(m)
 				assert.Len(t, pods, len(a.Services))

@@ -1,4 +1,4 @@
-package kubernetes_test
+package manifest_test
 
 import (
 	"encoding/json"
@@ -21,7 +21,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/kubernetes"
+	"github.com/dekcd/dmcloud/components/kubernetes/internal/lab"
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/tests/golden"
 )
 
@@ -39,7 +40,7 @@ func templateOf(value any) *corev1.PodTemplateSpec {
 
 func TestSEEKMatchesItsGoldenFile(t *testing.T) {
 	t.Parallel()
-	m, err := kubernetes.Render(seekApp(t, "1.18.1"), cluster())
+	m, err := manifest.Render(seekApp(t, "1.18.1"), lab.Cluster())
 	require.NoError(t, err)
 	var text strings.Builder
 	var hashes []string
@@ -82,14 +83,14 @@ func TestNamespaceEnforcesThePinnedRestrictedStandard(t *testing.T) {
 	for _, o := range m.Objects {
 		if o.ID() != "Namespace/lab" {
 			assert.Equal(t, "lab", o.Value.GetNamespace(), o.ID())
-			assert.NotContains(t, o.Value.GetLabels(), kubernetes.LabelVersion, o.ID())
+			assert.NotContains(t, o.Value.GetLabels(), manifest.LabelVersion, o.ID())
 		}
 	}
 }
 
 func TestQuotaHoldsEverythingAndOneMoreOfEachDuringAnUpdate(t *testing.T) {
 	t.Parallel()
-	m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) { a.Service("api").Replicas = 2 })
+	m := rendered(t, func(a *app.App, _ *manifest.Cluster) { a.Service("api").Replicas = 2 })
 	got := map[string]string{}
 	for name, quantity := range one[corev1.ResourceQuota](t, m, "quota").Spec.Hard {
 		got[string(name)] = quantity.String()
@@ -150,10 +151,10 @@ func TestEachEdgeHasItsPolicy(t *testing.T) {
 	assert.Equal(t, []networkingv1.PolicyType{"Ingress", "Egress"}, deny.PolicyTypes)
 
 	edge := one[networkingv1.NetworkPolicy](t, m, "api-to-db").Spec
-	assert.Equal(t, "db", edge.PodSelector.MatchLabels[kubernetes.LabelComponent])
+	assert.Equal(t, "db", edge.PodSelector.MatchLabels[manifest.LabelComponent])
 	require.Len(t, edge.Ingress, 1)
 	require.Len(t, edge.Ingress[0].From, 1)
-	assert.Equal(t, "api", edge.Ingress[0].From[0].PodSelector.MatchLabels[kubernetes.LabelComponent])
+	assert.Equal(t, "api", edge.Ingress[0].From[0].PodSelector.MatchLabels[manifest.LabelComponent])
 	assert.Nil(t, edge.Ingress[0].From[0].NamespaceSelector, "of this namespace only")
 	require.Len(t, edge.Ingress[0].Ports, 1)
 	assert.Equal(t, 3306, edge.Ingress[0].Ports[0].Port.IntValue())
@@ -171,7 +172,7 @@ func TestOnlyTheIngressControllersNamespaceEnters(t *testing.T) {
 		require.Len(t, rules[0].Ports, 1)
 		assert.Equal(t, port, rules[0].Ports[0].Port.IntValue())
 	}
-	own := rendered(t, func(_ *app.App, c *kubernetes.Cluster) { c.TLS = kubernetes.TLS{SecretName: "wildcard"} })
+	own := rendered(t, func(_ *app.App, c *manifest.Cluster) { c.TLS = manifest.TLS{SecretName: "wildcard"} })
 	assert.False(t, has(own, "NetworkPolicy/entry-to-acme-solver"), "nobody proves a host name")
 }
 
@@ -182,7 +183,7 @@ func TestSecretsAreOnlyEverReferredTo(t *testing.T) {
 	assert.Empty(t, secret.Data)
 	assert.Empty(t, secret.StringData)
 	assert.True(t, *secret.Immutable)
-	assert.Equal(t, "password of the database", secret.Annotations[kubernetes.AnnotationReason])
+	assert.Equal(t, "password of the database", secret.Annotations[manifest.AnnotationReason])
 
 	env := one[appsv1.Deployment](t, m, "api").Spec.Template.Spec.Containers[0].Env
 	assert.Equal(t, corev1.EnvVar{Name: "DATABASE", Value: "db"}, env[0])
@@ -202,7 +203,7 @@ func TestSecretsAreOnlyEverReferredTo(t *testing.T) {
 func TestEveryServiceHasAnIdentityWithoutToken(t *testing.T) {
 	t.Parallel()
 	m := rendered(t, nil)
-	assert.Len(t, all[corev1.ServiceAccount](m), len(lab().Services))
+	assert.Len(t, all[corev1.ServiceAccount](m), len(lab.App().Services))
 	for id, pod := range podsOf(m) {
 		_, name, _ := strings.Cut(id, "/")
 		account := one[corev1.ServiceAccount](t, m, name)
@@ -238,7 +239,7 @@ func TestWorkloadKinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) {
+			m := rendered(t, func(a *app.App, _ *manifest.Cluster) {
 				if c.change != nil {
 					c.change(a)
 				}
@@ -259,7 +260,7 @@ func TestABrokenStatefulSetCanBeMended(t *testing.T) {
 
 func TestUpdateStrategies(t *testing.T) {
 	t.Parallel()
-	strategy := func(t *testing.T, m kubernetes.Manifests, name string) appsv1.DeploymentStrategy {
+	strategy := func(t *testing.T, m manifest.Manifests, name string) appsv1.DeploymentStrategy {
 		t.Helper()
 		return one[appsv1.Deployment](t, m, name).Spec.Strategy
 	}
@@ -276,7 +277,7 @@ func TestUpdateStrategies(t *testing.T) {
 	})
 	t.Run("who shares a volume on one node stops before it starts", func(t *testing.T) {
 		t.Parallel()
-		m := rendered(t, func(_ *app.App, c *kubernetes.Cluster) { c.SharedStorageClass = "" })
+		m := rendered(t, func(_ *app.App, c *manifest.Cluster) { c.SharedStorageClass = "" })
 		assert.Equal(t, appsv1.DeploymentStrategy{Type: "Recreate"}, strategy(t, m, "api"))
 	})
 }
@@ -290,7 +291,7 @@ func TestSharedVolumesAreWrittenByManyNodesWhereTheClusterCan(t *testing.T) {
 	assert.Equal(t, "5Gi", claim.Resources.Requests.Storage().String())
 	for id, pod := range podsOf(m) {
 		assert.Nil(t, pod.Spec.Affinity, id)
-		assert.NotContains(t, pod.Labels, kubernetes.LabelStorageGroup, id)
+		assert.NotContains(t, pod.Labels, manifest.LabelStorageGroup, id)
 	}
 	own := one[corev1.PersistentVolumeClaim](t, m, "records").Spec
 	assert.Equal(t, []corev1.PersistentVolumeAccessMode{"ReadWriteOnce"}, own.AccessModes)
@@ -299,7 +300,7 @@ func TestSharedVolumesAreWrittenByManyNodesWhereTheClusterCan(t *testing.T) {
 
 func TestWithoutSharedStorageTheirPodsStayOnOneNode(t *testing.T) {
 	t.Parallel()
-	m := rendered(t, func(_ *app.App, c *kubernetes.Cluster) { c.SharedStorageClass, c.StorageClass = "", "" })
+	m := rendered(t, func(_ *app.App, c *manifest.Cluster) { c.SharedStorageClass, c.StorageClass = "", "" })
 	claim := one[corev1.PersistentVolumeClaim](t, m, "uploads").Spec
 	assert.Equal(t, []corev1.PersistentVolumeAccessMode{"ReadWriteOnce"}, claim.AccessModes)
 	assert.Nil(t, claim.StorageClassName, "the cluster's default")
@@ -311,9 +312,9 @@ func TestWithoutSharedStorageTheirPodsStayOnOneNode(t *testing.T) {
 		terms := pod.Spec.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 		require.Len(t, terms, 1, id)
 		assert.Equal(t, "kubernetes.io/hostname", terms[0].TopologyKey)
-		assert.Equal(t, pod.Labels[kubernetes.LabelStorageGroup],
-			terms[0].LabelSelector.MatchLabels[kubernetes.LabelStorageGroup], "the first pod must match itself")
-		assert.Equal(t, "lab", pod.Labels[kubernetes.LabelStorageGroup])
+		assert.Equal(t, pod.Labels[manifest.LabelStorageGroup],
+			terms[0].LabelSelector.MatchLabels[manifest.LabelStorageGroup], "the first pod must match itself")
+		assert.Equal(t, "lab", pod.Labels[manifest.LabelStorageGroup])
 	}
 	require.NotEmpty(t, m.Notes)
 	assert.Contains(t, m.Notes[0], "all pods that mount uploads are kept on one node")
@@ -367,7 +368,7 @@ func TestHealthChecks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) { a.Service("api").Health = &c.health })
+			m := rendered(t, func(a *app.App, _ *manifest.Cluster) { a.Service("api").Health = &c.health })
 			got := one[appsv1.Deployment](t, m, "api").Spec.Template.Spec.Containers[0].StartupProbe
 			assert.Equal(t, &c.want, got)
 		})
@@ -383,7 +384,7 @@ func TestHealthChecks(t *testing.T) {
 
 func TestPulumiAndKubernetesWaitAsLongAsAStartMayTake(t *testing.T) {
 	t.Parallel()
-	m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) {
+	m := rendered(t, func(a *app.App, _ *manifest.Cluster) {
 		a.Service("api").Replicas = 2
 		a.Service("api").Health.StartPeriod = time.Hour
 		a.Service("db").Health.StartPeriod = 30 * time.Minute
@@ -401,7 +402,7 @@ func TestAStopIsNeverShorterThanAsked(t *testing.T) {
 	for grace, want := range map[time.Duration]int64{
 		45 * time.Second: 45, 1100 * time.Millisecond: 2, time.Millisecond: 1,
 	} {
-		m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) { a.Service("api").StopGrace = grace })
+		m := rendered(t, func(a *app.App, _ *manifest.Cluster) { a.Service("api").StopGrace = grace })
 		pod := one[appsv1.Deployment](t, m, "api").Spec.Template.Spec
 		assert.Equal(t, want, *pod.TerminationGracePeriodSeconds)
 		assert.Equal(t, []string{"quit", "--gently"}, pod.Containers[0].Lifecycle.PreStop.Exec.Command)
@@ -412,7 +413,7 @@ func TestAStopIsNeverShorterThanAsked(t *testing.T) {
 
 func TestJobs(t *testing.T) {
 	t.Parallel()
-	m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) { a.Service("relay").Job.Deadline = time.Millisecond })
+	m := rendered(t, func(a *app.App, _ *manifest.Cluster) { a.Service("relay").Job.Deadline = time.Millisecond })
 	setup := one[batchv1.Job](t, m, "setup").Spec
 	assert.Equal(t, int32(2), *setup.BackoffLimit)
 	assert.Equal(t, int64(5400), *setup.ActiveDeadlineSeconds)
@@ -461,7 +462,7 @@ func TestAWritableRootSaysWhy(t *testing.T) {
 	template := one[appsv1.Deployment](t, rendered(t, nil), "api").Spec.Template
 	assert.False(t, *template.Spec.Containers[0].SecurityContext.ReadOnlyRootFilesystem)
 	assert.Equal(t, "writable root: it writes its configuration at every start",
-		template.Annotations[kubernetes.AnnotationReason])
+		template.Annotations[manifest.AnnotationReason])
 }
 
 func TestInitContainersShareScratchFolders(t *testing.T) {
@@ -482,7 +483,7 @@ func TestInitContainersShareScratchFolders(t *testing.T) {
 func TestVolumeNamesAreLabelsAndNeverMixedUp(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("n", 63)
-	m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) {
+	m := rendered(t, func(a *app.App, _ *manifest.Cluster) {
 		a.Secrets = append(a.Secrets, app.Secret{Name: long, Generate: &app.Generate{
 			Length: 16, Alphabet: app.Hexadecimal,
 		}})
@@ -516,7 +517,7 @@ func TestFilesAreImmutableAndNamedByTheirContent(t *testing.T) {
 	t.Parallel()
 	names := map[string]string{}
 	for _, content := range []string{"blue", "red", "blue"} {
-		m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) { a.Files[0].Content = content; a.Files[0].Mode = 0o555 })
+		m := rendered(t, func(a *app.App, _ *manifest.Cluster) { a.Files[0].Content = content; a.Files[0].Mode = 0o555 })
 		maps := all[corev1.ConfigMap](m)
 		require.Len(t, maps, 1)
 		assert.True(t, *maps[0].Immutable)
@@ -540,18 +541,18 @@ func TestFilesAreImmutableAndNamedByTheirContent(t *testing.T) {
 func TestIngressCertificates(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		tls        kubernetes.TLS
+		tls        manifest.TLS
 		secret     string
 		issuer     string
 		selfSigned bool
 	}{
-		"cert-manager asks the issuer": {kubernetes.TLS{Issuer: "letsencrypt"}, "site-tls", "letsencrypt", false},
-		"an existing Secret is used":   {kubernetes.TLS{SecretName: "wildcard"}, "wildcard", "", false},
-		"one is made for a sandbox":    {kubernetes.TLS{SelfSigned: true}, "site-tls", "", true},
+		"cert-manager asks the issuer": {manifest.TLS{Issuer: "letsencrypt"}, "site-tls", "letsencrypt", false},
+		"an existing Secret is used":   {manifest.TLS{SecretName: "wildcard"}, "wildcard", "", false},
+		"one is made for a sandbox":    {manifest.TLS{SelfSigned: true}, "site-tls", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := rendered(t, func(_ *app.App, cl *kubernetes.Cluster) { cl.TLS = c.tls })
+			m := rendered(t, func(_ *app.App, cl *manifest.Cluster) { cl.TLS = c.tls })
 			ingress := one[networkingv1.Ingress](t, m, "site")
 			assert.Equal(t, []networkingv1.IngressTLS{{Hosts: []string{"lab.example.org"}, SecretName: c.secret}},
 				ingress.Spec.TLS)
@@ -569,7 +570,7 @@ func TestIngressCertificates(t *testing.T) {
 func TestRoutesGoToTheirService(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/", "/archive"} {
-		m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) { a.Routes[0].Path = path })
+		m := rendered(t, func(a *app.App, _ *manifest.Cluster) { a.Routes[0].Path = path })
 		spec := one[networkingv1.Ingress](t, m, "site").Spec
 		assert.Equal(t, "public", *spec.IngressClassName)
 		require.Len(t, spec.Rules, 1)
@@ -585,42 +586,42 @@ func TestRoutesGoToTheirService(t *testing.T) {
 
 func TestURLs(t *testing.T) {
 	t.Parallel()
-	a := lab()
+	a := lab.App()
 	a.Routes = append(a.Routes, app.Route{Host: "c.example.org", Path: "/data"})
-	assert.Equal(t, []string{"https://lab.example.org", "https://c.example.org/data"}, kubernetes.URLs(a))
-	assert.Empty(t, kubernetes.URLs(app.App{}))
+	assert.Equal(t, []string{"https://lab.example.org", "https://c.example.org/data"}, manifest.URLs(a))
+	assert.Empty(t, manifest.URLs(app.App{}))
 }
 
 func TestRouteLimitsReachTheController(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		controller kubernetes.IngressController
+		controller manifest.IngressController
 		size       int64
 		timeout    time.Duration
 		want       map[string]string
 		note       string
 	}{
-		"NGINX takes both": {kubernetes.NGINX, 3<<30 + 1, 90500 * time.Millisecond, map[string]string{
+		"NGINX takes both": {manifest.NGINX, 3<<30 + 1, 90500 * time.Millisecond, map[string]string{
 			"nginx.org/client-max-body-size": "3073m", "nginx.org/proxy-read-timeout": "91s",
 			"nginx.org/proxy-send-timeout": "91s", "nginx.org/redirect-to-https": "true",
 		}, ""},
-		"NGINX takes any body where the route does": {kubernetes.NGINX, 0, time.Second, map[string]string{
+		"NGINX takes any body where the route does": {manifest.NGINX, 0, time.Second, map[string]string{
 			"nginx.org/client-max-body-size": "0", "nginx.org/proxy-read-timeout": "1s",
 			"nginx.org/proxy-send-timeout": "1s", "nginx.org/redirect-to-https": "true",
 		}, ""},
-		"HAProxy has no limit on bodies": {kubernetes.HAProxy, 1, time.Minute, map[string]string{
+		"HAProxy has no limit on bodies": {manifest.HAProxy, 1, time.Minute, map[string]string{
 			"haproxy.org/timeout-server": "60s", "haproxy.org/timeout-client": "60s", "haproxy.org/ssl-redirect": "true",
 		}, ""},
-		"Traefik has timeouts per entry point": {kubernetes.Traefik, 0, time.Minute, map[string]string{
+		"Traefik has timeouts per entry point": {manifest.Traefik, 0, time.Minute, map[string]string{
 			"traefik.ingress.kubernetes.io/router.entrypoints": "websecure",
 		}, "must be 60s or more for uploads to lab.example.org"},
-		"others are left to the reader": {kubernetes.OtherController, 0, time.Minute, nil,
+		"others are left to the reader": {manifest.OtherController, 0, time.Minute, nil,
 			"must allow requests of 60s, and bodies as large as the route does, on lab.example.org"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := rendered(t, func(a *app.App, cl *kubernetes.Cluster) {
-				cl.IngressController, cl.TLS = c.controller, kubernetes.TLS{SecretName: "wildcard"}
+			m := rendered(t, func(a *app.App, cl *manifest.Cluster) {
+				cl.IngressController, cl.TLS = c.controller, manifest.TLS{SecretName: "wildcard"}
 				a.Routes[0].BodySize, a.Routes[0].Timeout = c.size, c.timeout
 			})
 			got := one[networkingv1.Ingress](t, m, "site").Annotations
@@ -644,7 +645,7 @@ func TestARouteOpensAfterWhatItWaitsFor(t *testing.T) {
 
 func TestReplicasAreSpreadAndKeptDuringDrains(t *testing.T) {
 	t.Parallel()
-	m := rendered(t, func(a *app.App, _ *kubernetes.Cluster) { a.Service("api").Replicas = 3 })
+	m := rendered(t, func(a *app.App, _ *manifest.Cluster) { a.Service("api").Replicas = 3 })
 	require.Len(t, all[policyv1.PodDisruptionBudget](m), 1)
 	budget := one[policyv1.PodDisruptionBudget](t, m, "api").Spec
 	assert.Equal(t, 1, budget.MaxUnavailable.IntValue())
@@ -670,7 +671,7 @@ func TestReplicasAreSpreadAndKeptDuringDrains(t *testing.T) {
 func TestSelectorsNeverChange(t *testing.T) {
 	t.Parallel()
 	before := rendered(t, nil)
-	after := rendered(t, func(a *app.App, c *kubernetes.Cluster) {
+	after := rendered(t, func(a *app.App, c *manifest.Cluster) {
 		a.Version, c.Environment, c.SharedStorageClass = "3.0.0", "other", ""
 		for i := range a.Services {
 			a.Services[i].Image = "other:1.0"
@@ -679,7 +680,7 @@ func TestSelectorsNeverChange(t *testing.T) {
 	for _, d := range all[appsv1.Deployment](before) {
 		assert.Equal(t, d.Spec.Selector, one[appsv1.Deployment](t, after, d.Name).Spec.Selector)
 		assert.Equal(t, map[string]string{
-			kubernetes.LabelName: "lab", kubernetes.LabelComponent: d.Name,
+			manifest.LabelName: "lab", manifest.LabelComponent: d.Name,
 		}, d.Spec.Selector.MatchLabels)
 	}
 }
@@ -699,15 +700,15 @@ func TestOnlyWhatWaitsForTheReleaseJobIsReplacedWithIt(t *testing.T) {
 func TestProtection(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(*app.App, *kubernetes.Cluster)
+		change func(*app.App, *manifest.Cluster)
 		want   []string
 	}{
 		"data and its namespace are protected": {nil, []string{"Namespace/lab", "PersistentVolumeClaim/records"}},
 		"nothing is without the option": {
-			func(_ *app.App, c *kubernetes.Cluster) { c.Protect = false }, nil,
+			func(_ *app.App, c *manifest.Cluster) { c.Protect = false }, nil,
 		},
 		"nothing is without data": {
-			func(a *app.App, _ *kubernetes.Cluster) { a.Volumes[0].Data = false }, nil,
+			func(a *app.App, _ *manifest.Cluster) { a.Volumes[0].Data = false }, nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -726,25 +727,25 @@ func TestProtection(t *testing.T) {
 func TestAppsThatKubernetesCantRunListEveryProblem(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(*app.App, *kubernetes.Cluster)
+		change func(*app.App, *manifest.Cluster)
 		want   []string
 	}{
 		"root": {
-			func(a *app.App, _ *kubernetes.Cluster) {
+			func(a *app.App, _ *manifest.Cluster) {
 				a.Service("api").User, a.Service("db").User = app.User{}, app.User{}
 			},
 			[]string{"services.api.user: Pod Security restricted needs", "services.db.user: Pod Security"},
 		},
 		"replicas on one node": {
-			func(a *app.App, c *kubernetes.Cluster) { a.Service("api").Replicas, c.SharedStorageClass = 2, "" },
+			func(a *app.App, c *manifest.Cluster) { a.Service("api").Replicas, c.SharedStorageClass = 2, "" },
 			[]string{"services.api.replicas: 2: volume uploads can be written by one node only; set storage.shared"},
 		},
 		"replicas with a volume of their own, which no class helps": {
-			func(a *app.App, _ *kubernetes.Cluster) { a.Service("db").Replicas, a.Service("db").Singleton = 2, "" },
+			func(a *app.App, _ *manifest.Cluster) { a.Service("db").Replicas, a.Service("db").Singleton = 2, "" },
 			[]string{"services.db.replicas: 2: volume records can be written by one node only; run one replica"},
 		},
 		"replicas whose init container writes a volume": {
-			func(a *app.App, _ *kubernetes.Cluster) {
+			func(a *app.App, _ *manifest.Cluster) {
 				db := a.Service("db")
 				db.Replicas, db.Singleton = 2, ""
 				db.Init = []app.Init{{Name: "init", Image: "tool:1.0", Mounts: db.Mounts[:1]}}
@@ -753,23 +754,23 @@ func TestAppsThatKubernetesCantRunListEveryProblem(t *testing.T) {
 			[]string{"services.db.replicas: 2: volume records"},
 		},
 		"texts that are no labels": {
-			func(a *app.App, c *kubernetes.Cluster) { a.Version, c.Environment = "1.0+build", "the lab" },
+			func(a *app.App, c *manifest.Cluster) { a.Version, c.Environment = "1.0+build", "the lab" },
 			[]string{"version: 1.0+build: becomes a label", "environment: the lab: becomes a label"},
 		},
 		"a mode that is none": {
-			func(a *app.App, _ *kubernetes.Cluster) { a.Files[0].Mode = 0o1777 },
+			func(a *app.App, _ *manifest.Cluster) { a.Files[0].Mode = 0o1777 },
 			[]string{"files.settings.mode: 01777: must be from 0 to 0777"},
 		},
 		"a Service named with a digit": {
-			func(a *app.App, _ *kubernetes.Cluster) { a.Services[0].Name, a.Routes[0].Service = "1api", "1api" },
+			func(a *app.App, _ *manifest.Cluster) { a.Services[0].Name, a.Routes[0].Service = "1api", "1api" },
 			[]string{"services.1api: the name of a service with ports must start with a letter"},
 		},
 		"a long name of what owns a volume": {
-			func(a *app.App, _ *kubernetes.Cluster) { a.Service("db").Name = strings.Repeat("d", 53) },
+			func(a *app.App, _ *manifest.Cluster) { a.Service("db").Name = strings.Repeat("d", 53) },
 			[]string{"must not be longer than 52 characters"},
 		},
 		"an empty cluster": {
-			func(_ *app.App, c *kubernetes.Cluster) { *c = kubernetes.Cluster{} },
+			func(_ *app.App, c *manifest.Cluster) { *c = manifest.Cluster{} },
 			[]string{
 				"podSecurityVersion: must be pinned", "ingressClass: is required", "ingressNamespace: is required",
 				"ingressController: must be one of [traefik haproxy nginx other]",
@@ -777,17 +778,17 @@ func TestAppsThatKubernetesCantRunListEveryProblem(t *testing.T) {
 			},
 		},
 		"two sources of certificates": {
-			func(_ *app.App, c *kubernetes.Cluster) { c.TLS.SelfSigned = true },
+			func(_ *app.App, c *manifest.Cluster) { c.TLS.SelfSigned = true },
 			[]string{"tls: a route needs one source"},
 		},
 		"the application's own and the cluster's together": {
-			func(a *app.App, c *kubernetes.Cluster) {
+			func(a *app.App, c *manifest.Cluster) {
 				a.Service("api").Image, a.Service("db").User, c.IngressClass = "lab:latest", app.User{}, ""
 			},
 			[]string{"3 problems:", "services.api.image", "services.db.user", "ingressClass"},
 		},
 		"names that make the same object": {
-			func(a *app.App, _ *kubernetes.Cluster) {
+			func(a *app.App, _ *manifest.Cluster) {
 				a.Service("api").Egress[0].Name = "db"
 			},
 			[]string{"two objects would be NetworkPolicy/api-to-db"},
@@ -795,9 +796,9 @@ func TestAppsThatKubernetesCantRunListEveryProblem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, cl := lab(), cluster()
+			a, cl := lab.App(), lab.Cluster()
 			c.change(&a, &cl)
-			m, err := kubernetes.Render(a, cl)
+			m, err := manifest.Render(a, cl)
 			require.Error(t, err)
 			assert.Empty(t, m.Objects)
 			for _, text := range c.want {
@@ -809,12 +810,12 @@ func TestAppsThatKubernetesCantRunListEveryProblem(t *testing.T) {
 
 func TestRenderLeavesItsArgumentsAlone(t *testing.T) {
 	t.Parallel()
-	a := lab()
-	first, err := kubernetes.Render(a, cluster())
+	a := lab.App()
+	first, err := manifest.Render(a, lab.Cluster())
 	require.NoError(t, err)
-	assert.Equal(t, lab(), a)
+	assert.Equal(t, lab.App(), a)
 	*one[appsv1.Deployment](t, first, "api").Spec.Template.Spec.SecurityContext.RunAsUser = 0
-	assert.Equal(t, lab(), a, "the objects share no memory with it")
+	assert.Equal(t, lab.App(), a, "the objects share no memory with it")
 }
 
 // randomApp is an application whose services depend on earlier ones at random.
@@ -860,7 +861,7 @@ func TestNothingComesBeforeWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
 		a := randomApp(rand.New(rand.NewPCG(seed, 0))) //nolint:gosec // the seed is there to repeat a failure
-		m, err := kubernetes.Render(a, cluster())
+		m, err := manifest.Render(a, lab.Cluster())
 		require.NoError(t, err, "seed %d", seed)
 		done := map[string]bool{}
 		for _, o := range m.Objects {
@@ -878,7 +879,7 @@ func TestNothingComesBeforeWhatItWaitsFor(t *testing.T) {
 	}
 }
 
-func workload(t *testing.T, m kubernetes.Manifests, name string) kubernetes.Object {
+func workload(t *testing.T, m manifest.Manifests, name string) manifest.Object {
 	t.Helper()
 	for _, o := range m.Objects {
 		if o.Value.GetName() == name && templateOf(o.Value) != nil {
@@ -886,7 +887,7 @@ func workload(t *testing.T, m kubernetes.Manifests, name string) kubernetes.Obje
 		}
 	}
 	require.Failf(t, "no workload", "%s", name)
-	return kubernetes.Object{}
+	return manifest.Object{}
 }
 
 func TestEqualInputGivesEqualOutput(t *testing.T) {
