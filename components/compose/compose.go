@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/dekcd/dmcloud/components/app"
@@ -34,9 +35,21 @@ type Source struct {
 	Environment map[string]string
 	// Profiles are the active Compose profiles.
 	Profiles []string
-	// Expose maps services to public DNS names. A service gets a route only when it is in here; x-dmcloud.route says what
-	// the route is like, and is needed when the service has several ports.
+	// Expose maps services, or "service:port", to public DNS names. A service gets a route only when it is in here;
+	// x-dmcloud.route says what the route is like.
 	Expose map[string]string
+	// Open maps "service:port" or "service:port/udp" to the address ranges that may connect from outside, for what is not
+	// HTTP.
+	Open map[string][]string
+	// Baseline says which services, by the names they have where they run, the environment lets run as the user of their
+	// image, root included: nil for the others. Unset, it is nil for all.
+	Baseline func(service string) *app.Baseline
+	// Protected refuses passwords that everybody knows.
+	Protected bool
+	// Adopt reads files that were not written for dmcloud. What they leave to Docker and to their images is worked out:
+	// the users, ports and folders of known images, who talks to whom, what is secret in command lines and files. Files
+	// and folders beside the Compose file may be mounted, and the file .env is read for variables.
+	Adopt bool
 }
 
 // File is one Compose file.
@@ -82,6 +95,8 @@ type Verdict struct {
 	Outcome Outcome
 	// Detail says how or why; it never repeats a value that may be secret.
 	Detail string
+	// Fix is what to write instead of something refused.
+	Fix string
 }
 
 // Load reads an application. The error, if any, lists every refused key, unknown x-dmcloud key and inconsistency at
@@ -97,8 +112,9 @@ type Verdict struct {
 //	singleton            why it must never run twice
 //	job                  {release, deadline, retries}: runs to completion; see [app.Job]
 //	init                 list of {name, image or service, entrypoint, command, environment, secret-environment,
-//	                     volumes ({name, path, read-only}), scratch, configs ({source, target}), secrets}: containers
-//	                     that run before it, as its user; service takes the image of that service
+//	                     volumes ({name, path, sub-path, read-only}), scratch, configs ({source, target}), secrets
+//	                     (names, or {source, target}), user ({uid, gid})}: containers that run before it, as its user
+//	                     unless set; service takes the image of that service
 //	secret-environment   {VARIABLE: name of a secret}
 //	scratch              list of {name, path}: empty folders that its containers share
 //	writable             list of paths, or of {path, size, memory}: empty folders of its own; size is the most each
@@ -108,27 +124,28 @@ type Verdict struct {
 //	route                {name, port, path, body-size, timeout, after}: a way in from outside; see [app.Route]. path
 //	                     is "/", body-size unlimited and timeout 1m unless set
 //	pre-stop             command that runs before the stop signal
+//	health               {http, tcp, port, interval, timeout, retries, start-period}: a health check that the target makes
+//	aliases              further names it is reached under
+//	connects-to          services it talks to without waiting for them
+//	order-only           services in depends_on that it does not talk to
+//	expand               variables whose values go where command and entrypoint say $(NAME)
+//	bind-capability      its program can't be started without the capability NET_BIND_SERVICE
 //
 // In a volume: size ("20Gi"; 10Gi unless set), data (false when it may be lost; true unless set), backup (files, mysql,
 // postgres or none; files for data, else none, unless set).
 //
 // In a secret: generate ({length, alphabet}), purpose.
 func Load(ctx context.Context, source Source) (Loaded, error) {
-	r := &reader{
-		source:  source,
-		out:     Loaded{App: app.App{Name: source.Name}, SecretValues: map[string]Sensitive{}},
-		literal: map[string]string{},
-		modes:   map[string]int{},
-	}
 	dir, err := filepath.Abs(cmp.Or(source.Dir, "."))
 	if err != nil {
 		return Loaded{}, fmt.Errorf("finding the folder of the Compose files: %w", err)
 	}
-	r.dir = dir
-	r.assets = source.Assets
-	if r.assets == nil {
-		r.assets = os.DirFS(dir)
+	assets := source.Assets
+	if assets == nil {
+		assets = os.DirFS(dir)
 	}
+	registerRaw()
+	r := newReader(source, dir, assets)
 	if r.parse(ctx) {
 		r.read()
 	}
@@ -139,3 +156,26 @@ func Load(ctx context.Context, source Source) (Loaded, error) {
 	}
 	return r.out, nil
 }
+
+// ProjectName is the name Compose would give the application of a source: the one at the top of its files, else that of
+// their folder, as a DNS label.
+func ProjectName(source Source) (string, error) {
+	dir, err := filepath.Abs(cmp.Or(source.Dir, "."))
+	if err != nil {
+		return "", fmt.Errorf("find the folder of the Compose files: %w", err)
+	}
+	name := filepath.Base(dir)
+	for _, file := range source.Files {
+		content := string(file.Content)
+		if file.Content == nil {
+			content = (&reader{dir: dir}).onDisk(file.Path)
+		}
+		if match := projectName.FindStringSubmatch(content); match != nil {
+			name = match[1]
+		}
+	}
+	return nearest(name, maximumName), nil
+}
+
+// projectName is a name at the top of a file, one without variables.
+var projectName = regexp.MustCompile(`(?m)^name:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9_-]*)["']?[ \t]*(?:#.*)?$`)

@@ -86,7 +86,7 @@ func TestWhatBecomesOfEachKey(t *testing.T) {
 		},
 		"published ports are open inside only": {
 			"ports: ['8080:80', {name: admin, target: 81}, '53:53/udp']", "ports",
-			[]string{"services.web.ports: hardened open to services that depend on this one, not on the host"},
+			[]string{"services.web.ports: hardened open to services that may talk to it, not on the host"},
 			func(t *testing.T, s app.Service) {
 				assert.Equal(t, []app.Port{
 					{Name: "udp-53", Number: 53, Protocol: app.UDP}, {Name: "tcp-80", Number: 80, Protocol: app.TCP},
@@ -197,11 +197,11 @@ func TestWhatBecomesOfEachKey(t *testing.T) {
 				"  placement: {}, update_config: {parallelism: 1}}",
 			"deploy",
 			[]string{
-				"services.web.deploy.placement: ignored the environment places services",
+				"services.web.deploy.placement: kept labels of machines; replicas are spread over machines anyway",
 				"services.web.deploy.replicas: kept",
 				"services.web.deploy.resources: kept",
 				"services.web.deploy.resources.limits.pids: ignored the environment limits processes",
-				"services.web.deploy.update_config: ignored the environment rolls out updates",
+				"services.web.deploy.update_config: hardened instances are replaced one by one, the new one first",
 			},
 			func(t *testing.T, s app.Service) {
 				assert.Equal(t, 3, s.Replicas)
@@ -229,8 +229,10 @@ func TestWhatBecomesOfEachKey(t *testing.T) {
 		},
 		"networks become named edges": {
 			"networks: [default]", "networks",
-			[]string{"services.web.networks: hardened one private network; only services that depend on each other may talk"},
-			nil,
+			[]string{
+				"services.web.networks: hardened services of one network may talk to each other's ports, and to nobody else",
+			},
+			func(t *testing.T, s app.Service) { assert.Equal(t, []string{"default"}, s.Networks) },
 		},
 		"a grace period": {
 			"stop_grace_period: 1m30s", "stop_grace_period", []string{"services.web.stop_grace_period: kept"},
@@ -276,7 +278,7 @@ func TestRefusedKeys(t *testing.T) {
 		},
 		{"cap_add: [ALL]", "services.web.cap_add: ALL: gives rights over the host; remove it"},
 		{"devices: ['/dev/fuse:/dev/fuse']", "services.web.devices: gives access to devices of the host; remove it"},
-		{"gpus: all", "services.web.gpus: gives access to devices of the host; remove it"},
+		{"gpus: all", "services.web.gpus: all: how many that is depends on the machine; write how many are needed: count: 1"},
 		{
 			"use_api_socket: true",
 			"services.web.use_api_socket: " +
@@ -295,25 +297,24 @@ func TestRefusedKeys(t *testing.T) {
 		{
 			"volumes: [{type: bind, source: /etc, target: /host}]",
 			"services.web.volumes[0]: /host: mounts a folder of the host; " +
-				"use a volume, or configs for files",
+				"use a volume and copy the data into it, or keep a configuration file beside the Compose file",
 		},
 		{
 			"security_opt: ['seccomp:unconfined']",
 			"services.web.security_opt: seccomp:unconfined: " +
 				"weakens the isolation of the container; remove it",
 		},
-		{"sysctls: {net.core.somaxconn: 1}", "services.web.sysctls: changes the kernel of the host; remove it"},
+		{
+			"sysctls: {net.core.somaxconn: 1}",
+			"services.web.sysctls: net.core.somaxconn: changes the kernel of the host; " +
+				"remove it, or have it set on the machines",
+		},
 		{"user: root", `services.web.user: root: runs as root; name the image's own user, as in "1000:1000"`},
 		{"user: '0:33'", `services.web.user: 0:33: runs as root; name the image's own user, as in "1000:1000"`},
 		{
 			"user: www-data",
 			`services.web.user: www-data: must be numeric, names are known inside the image only; ` +
 				`write "uid:gid"`,
-		},
-		{
-			"build: .",
-			"services.web.build: images are built elsewhere, not while deploying; " +
-				"publish the image and name it in image",
 		},
 		{
 			"env_file: /etc/passwd",
@@ -324,7 +325,10 @@ func TestRefusedKeys(t *testing.T) {
 			"environment: [NOTHING]",
 			"services.web.environment.NOTHING: has no value; give it one, or add it to the environment",
 		},
-		{"expose: ['80-90']", "services.web.expose: 80-90: port ranges are not supported; list the ports"},
+		{
+			"expose: ['80-900']",
+			"services.web.expose: 80-900: must be a port, or a range of at most 100; list the ports",
+		},
 		{
 			"deploy: {mode: global}",
 			"services.web.deploy.mode: global: one instance per machine is not supported; set replicas",
@@ -373,6 +377,18 @@ func TestRefusedKeys(t *testing.T) {
 	}
 }
 
+func TestWhatIsBuiltMustBePublishedFirst(t *testing.T) {
+	t.Parallel()
+	_, err := compose.Load(t.Context(), embedded("services: {My_App: {build: .}}"))
+	require.EqualError(t, err, "reading the Compose files of archive: services.My_App.build: images are built elsewhere, "+
+		"not while deploying; push the image to a registry and name it: image: registry.example.org/my-app:<version>")
+	loaded := load(t, embedded("services: {web: {build: ., image: 'a:1'}}"))
+	assert.Equal(t, "a:1", loaded.App.Service("web").Image)
+	assert.Equal(t,
+		[]string{"services.web.build: ignored the image is fetched from its registry; build and push it there first"},
+		verdicts(loaded.Verdicts, "services.web.build"))
+}
+
 func TestEmbeddedFilesReadNothingFromDisk(t *testing.T) {
 	t.Parallel()
 	other := filepath.Join(t.TempDir(), "other.yaml")
@@ -405,7 +421,7 @@ services:
 	require.EqualError(t, err, `reading the Compose files of archive: 8 problems:
   1. services.db.image: db:latest: the tag "latest" moves; write a version or add the digest
   2. services.db.pid: host: shares a namespace of the host; remove it
-  3. services.db.volumes[0]: /host: mounts a folder of the host; use a volume, or configs for files
+  3. services.db.volumes[0]: /host: mounts a folder of the host; use a volume and copy the data into it, or keep a configuration file beside the Compose file
   4. services.web.image: archive: has neither a version nor a digest; write "archive:<version>"
   5. services.web.privileged: true: gives control over the host; remove it
   6. services.web.user: root: runs as root; name the image's own user, as in "1000:1000"
@@ -711,9 +727,9 @@ services:
 		"services.migrate: hardened runs to completion, as web waits for it")
 }
 
-func TestNamesThatNoTargetCanUseAreRefusedWithOneThatItCan(t *testing.T) {
+func TestNamesThatNoTargetCanUseBecomeOnesThatItCan(t *testing.T) {
 	t.Parallel()
-	loaded, err := compose.Load(t.Context(), embedded(`
+	loaded := load(t, embedded(`
 services:
   redis_store: {image: 'redis:8.6.1', volumes: ['Redis.Data:/data'], secrets: [the_key], configs: [_conf_]}
   web: {image: 'a:1', depends_on: [redis_store], volumes: ['Redis.Data:/data']}
@@ -722,15 +738,14 @@ volumes: {Redis.Data: {}, not_used: {}}
 secrets: {the_key: {external: true}}
 configs: {_conf_: {content: x}}
 `))
-	const rule = "must be a DNS label: at most 63 lowercase letters, digits and hyphens, " +
-		"starting and ending with a letter or digit; write "
-	require.EqualError(t, err, "reading the Compose files of archive: 4 problems:\n"+
-		"  1. configs._conf_: "+rule+`"conf", also wherever it is referred to`+"\n"+
-		"  2. secrets.the_key: "+rule+`"the-key", also wherever it is referred to`+"\n"+
-		"  3. services.redis_store: "+rule+`"redis-store", also wherever it is referred to`+"\n"+
-		"  4. volumes.Redis.Data: "+rule+`"redis-data", also wherever it is referred to`)
+	a := loaded.App
+	assert.Equal(t, []app.Mount{
+		{Path: "/_conf_", File: "conf", ReadOnly: true}, {Path: "/data", Volume: "redis-data"},
+		{Path: "/run/secrets/the_key", Secret: "the-key", ReadOnly: true},
+	}, a.Service("redis-store").Mounts, "paths inside the container stay as they are")
+	assert.Equal(t, []app.Dependency{{Service: "redis-store", Condition: app.Started}}, a.Service("web").DependsOn)
 	assert.Contains(t, loaded.Verdicts, compose.Verdict{
-		Path: "services.redis_store", Outcome: compose.Refused, Detail: strings.TrimSuffix(rule, "; write "),
+		Path: "services.redis_store", Outcome: compose.Hardened, Detail: "named redis-store where it runs",
 	})
 }
 
@@ -753,7 +768,8 @@ func TestRoutesNeedAHostAndAPort(t *testing.T) {
 	_, err := compose.Load(t.Context(), source)
 	require.EqualError(t, err, "reading the Compose files of archive: 2 problems:\n"+
 		"  1. expose.wbe: no such active service\n"+
-		"  2. services.web.x-dmcloud.route.port: the service has 2 ports; name the port to open")
+		"  2. services.web.x-dmcloud.route.port: the service has 2 ports; "+
+		`name the port to open, here or where the environment exposes it: "web:<port>"`)
 }
 
 func TestFilesOnDisk(t *testing.T) {

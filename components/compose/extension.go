@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/go-units"
@@ -28,6 +29,22 @@ type serviceExtension struct {
 	Egress            []egressExtension   `json:"egress"`
 	Route             *routeExtension     `json:"route"`
 	PreStop           []string            `json:"pre-stop"`
+	Aliases           []string            `json:"aliases"`
+	ConnectsTo        []string            `json:"connects-to"`
+	OrderOnly         []string            `json:"order-only"`
+	Expand            []string            `json:"expand"`
+	BindCapability    bool                `json:"bind-capability"`
+	Health            *healthExtension    `json:"health"`
+}
+
+type healthExtension struct {
+	HTTP        string   `json:"http"`
+	TCP         bool     `json:"tcp"`
+	Port        int      `json:"port"`
+	Interval    duration `json:"interval"`
+	Timeout     duration `json:"timeout"`
+	Retries     int      `json:"retries"`
+	StartPeriod duration `json:"start-period"`
 }
 
 type jobExtension struct {
@@ -47,12 +64,19 @@ type initExtension struct {
 	Volumes           []mountExtension   `json:"volumes"`
 	Scratch           []scratchExtension `json:"scratch"`
 	Configs           []configExtension  `json:"configs"`
-	Secrets           []string           `json:"secrets"`
+	Secrets           []configExtension  `json:"secrets"`
+	User              *userExtension     `json:"user"`
+}
+
+type userExtension struct {
+	UID int64 `json:"uid"`
+	GID int64 `json:"gid"`
 }
 
 type mountExtension struct {
 	Name     string `json:"name"`
 	Path     string `json:"path"`
+	SubPath  string `json:"sub-path"`
 	ReadOnly bool   `json:"read-only"`
 }
 
@@ -72,23 +96,41 @@ type writableExtension struct {
 	Memory bool   `json:"memory"`
 }
 
-// longForm replaces the paths in writable by the mappings that they are short for.
+// longForm replaces the paths in writable, and the names in the secrets of init, by the mappings they are short for.
 func longForm(raw any) any {
 	extension, ok := raw.(map[string]any)
 	if !ok {
 		return raw
 	}
-	if list, ok := extension["writable"].([]any); ok {
-		long := slices.Clone(list)
-		for i, item := range long {
-			if path, short := item.(string); short {
-				long[i] = map[string]any{"path": path}
+	extension = maps.Clone(extension)
+	lengthen(extension, "writable", "path")
+	if inits, ok := extension["init"].([]any); ok {
+		inits = slices.Clone(inits)
+		for i, item := range inits {
+			if init, ok := item.(map[string]any); ok {
+				init = maps.Clone(init)
+				lengthen(init, "secrets", "source")
+				inits[i] = init
 			}
 		}
-		extension = maps.Clone(extension)
-		extension["writable"] = long
+		extension["init"] = inits
 	}
 	return extension
+}
+
+// lengthen makes a mapping of each text in a list.
+func lengthen(mapping map[string]any, list, key string) {
+	short, ok := mapping[list].([]any)
+	if !ok {
+		return
+	}
+	long := slices.Clone(short)
+	for i, item := range long {
+		if text, isText := item.(string); isText {
+			long[i] = map[string]any{key: text}
+		}
+	}
+	mapping[list] = long
 }
 
 type egressExtension struct {
@@ -128,7 +170,8 @@ type size int64
 
 // UnmarshalText reads "512Mi", "20Gi"; all units are powers of 1024, as in Compose.
 func (s *size) UnmarshalText(text []byte) error {
-	bytes, err := units.RAMInBytes(string(text))
+	// The parser knows "20G" and "20GiB", and not Kubernetes' way to write the same.
+	bytes, err := units.RAMInBytes(strings.TrimSuffix(string(text), "i"))
 	if err != nil {
 		return errors.New(`must be a size such as "20Gi"`)
 	}

@@ -1,13 +1,17 @@
 package compose
 
+import "maps"
+
 // serviceRules is what becomes of each key of a service. It covers the whole specification at
 // https://github.com/compose-spec/compose-spec/blob/main/05-services.md: a key that is not in here is unknown.
 func serviceRules() map[string]serviceRule {
 	rules := map[string]serviceRule{
 		extensionKey:        extended,
+		"build":             build,
 		"cap_add":           capAdd,
 		"command":           command,
 		"configs":           configs,
+		"container_name":    containerName,
 		"cpus":              legacyResources,
 		"depends_on":        dependsOn,
 		"deploy":            deploy,
@@ -16,14 +20,24 @@ func serviceRules() map[string]serviceRule {
 		"environment":       environment,
 		"expose":            expose,
 		"extends":           (*serviceReader).keep,
+		"extra_hosts":       extraHosts,
+		"gpus":              gpus,
+		"group_add":         groupAdd,
 		"healthcheck":       healthcheck,
+		"hostname":          hostname,
 		"image":             image,
 		"ipc":               namespace,
+		"labels":            labelKey,
+		"links":             links,
 		"mem_limit":         legacyResources,
 		"mem_reservation":   legacyResources,
 		"network_mode":      namespace,
+		"networks":          networks,
 		"pid":               namespace,
+		"platform":          platform,
+		"post_start":        postStart,
 		"ports":             ports,
+		"pre_stop":          preStop,
 		"privileged":        privileged,
 		"profiles":          (*serviceReader).keep,
 		"read_only":         readOnly,
@@ -31,7 +45,9 @@ func serviceRules() map[string]serviceRule {
 		"scale":             scale,
 		"secrets":           secrets,
 		"security_opt":      securityOpt,
+		"shm_size":          shmSize,
 		"stop_grace_period": stopGracePeriod,
+		"sysctls":           sysctls,
 		"tmpfs":             tmpfs,
 		"user":              user,
 		"userns_mode":       namespace,
@@ -58,7 +74,6 @@ func ignoredServiceKeys() map[string]string {
 		"annotations":        "the environment labels what it makes",
 		"attach":             "logs are collected from every service",
 		"blkio_config":       tuning,
-		"container_name":     "instances are named by the environment",
 		"cpu_count":          "set deploy.resources",
 		"cpu_percent":        "set deploy.resources",
 		"cpu_period":         tuning,
@@ -72,10 +87,8 @@ func ignoredServiceKeys() map[string]string {
 		"dns_opt":            target,
 		"dns_search":         target,
 		"domainname":         target,
-		"hostname":           "services are reached under their names",
-		"init":               target,
+		"init":               "the target's runtime ends all processes of a container with it",
 		"label_file":         "the environment labels what it makes",
-		"labels":             "the environment labels what it makes",
 		"log_driver":         "logs are collected by the environment",
 		"log_opt":            "logs are collected by the environment",
 		"logging":            "logs are collected by the environment",
@@ -84,15 +97,13 @@ func ignoredServiceKeys() map[string]string {
 		"memswap_limit":      "instances get no swap",
 		"oom_score_adj":      tuning,
 		"pids_limit":         target,
-		"platform":           target,
 		"pull_policy":        "images are pinned, so any copy is the right one",
 		"pull_refresh_after": "images are pinned, so any copy is the right one",
-		"shm_size":           target,
 		"stdin_open":         "nobody is at the terminal",
-		"stop_signal":        "the image says it",
+		"stop_signal":        "the image's own stop signal is sent; x-dmcloud.pre-stop can do more before it",
 		"storage_opt":        target,
 		"tty":                "nobody is at the terminal",
-		"ulimits":            target,
+		"ulimits":            "the target's runtime sets them for all containers",
 		"umask":              target,
 	}
 }
@@ -101,37 +112,39 @@ func ignoredServiceKeys() map[string]string {
 func hardenedServiceKeys() map[string]string {
 	return map[string]string{
 		"cap_drop": "all capabilities are dropped",
-		"networks": "one private network; only services that depend on each other may talk",
 	}
 }
 
 // refusedServiceKeys come with the reason and what to do instead.
 func refusedServiceKeys() map[string][2]string {
 	return map[string][2]string{
-		"build":               {"images are built elsewhere, not while deploying", "publish the image and name it in image"},
 		"cgroup":              {"shares a namespace of the host", "remove it"},
 		"cgroup_parent":       {"escapes the limits of the environment", "remove it"},
 		"credential_spec":     {"is a Windows feature", "remove it"},
 		"device_cgroup_rules": {"gives access to devices of the host", "remove it"},
-		"devices":             {"gives access to devices of the host", "remove it"},
+		"devices":             {"gives access to devices of the host", "remove it; write gpus for a GPU"},
 		"dockerfile":          {"images are built elsewhere, not while deploying", "publish the image and name it in image"},
 		"external_links":      {"reaches into another application", "allow it with x-dmcloud.egress"},
-		"extra_hosts":         {"addresses do not survive a move", "use names and allow them with x-dmcloud.egress"},
-		"gpus":                {"gives access to devices of the host", "remove it"},
-		"group_add":           {"adds groups that are unknown outside the image", "set the group in user"},
 		"isolation":           {"is a Windows feature", "remove it"},
-		"links":               {"is superseded", "list the services in depends_on"},
 		"models":              {"needs a model runner, which no target has", "remove it"},
 		"net":                 {"is superseded", "remove it"},
 		"oom_kill_disable":    {"lets one service take down its machine", "remove it and set deploy.resources"},
-		"post_start":          {"runs beside the service without an order", "use x-dmcloud.init or a job"},
 		"pre_start":           {"is not supported", "use x-dmcloud.init"},
-		"pre_stop":            {"is not supported", "use x-dmcloud.pre-stop"},
 		"provider":            {"runs a program on the machine that deploys", "remove it"},
-		"runtime":             {"is chosen by the environment", "remove it"},
-		"sysctls":             {"changes the kernel of the host", "remove it"},
+		"runtime":             {"is chosen by the environment", "remove it; write gpus for a GPU"},
 		"use_api_socket":      {"gives control over the container engine, and with it the host", "remove it"},
 		"volume_driver":       {"is chosen by the environment", "remove it"},
 		"volumes_from":        {"hides what is mounted", "list the volumes"},
 	}
+}
+
+// labelKey tells authors of labels for a reverse proxy where routes come from.
+func labelKey(s *serviceReader) {
+	for label := range maps.Keys(s.spec.Labels) {
+		if isProxyLabel(label) {
+			s.say(s.at, Ignored, "routes come from expose in the environment, not from labels for a reverse proxy")
+			return
+		}
+	}
+	s.say(s.at, Ignored, "the environment labels what it makes")
 }

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,11 +9,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/loader"
-	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/dekcd/dmcloud/components/app"
@@ -27,14 +29,44 @@ type reader struct {
 	project *types.Project
 	// written is the merged document before compose-go fills in defaults, so that verdicts are on what the author wrote.
 	written  map[string]any
+	rules    map[string]serviceRule
 	out      Loaded
 	problems problem.List
-	// literal maps values that were found in plain text to the secret they became.
+	// names are what the names of the file are called in the application.
+	names scopes
+	// directory knows who is meant by a name; nil for files that were written for dmcloud.
+	directory *directory
+	// unset are variables without value and default; blank says which one is the whole value of a container's variable,
+	// by service and variable.
+	unset map[string]bool
+	blank map[string]string
+	// required are the variables that the file itself says must be given, with what it says.
+	required map[string]string
+	// guessed are the paths where a blank stands for a variable that is refused for having no value.
+	guessed map[string]bool
+	// generated are the secrets made for unset variables, by variable.
+	generated map[string]string
+	// literal maps values that were found in plain text to the secret they became, and taken the names of such secrets.
 	literal map[string]string
-	moved   []movedSecret
+	taken   map[string]bool
+	moved   []app.Secret
 	// modes are the file modes of configs, which Compose keeps where they are mounted.
 	modes map[string]int
+	// bound are the files and folders beside the Compose file that services mount.
+	bound bound
 }
+
+func newReader(source Source, dir string, assets fs.FS) *reader {
+	return &reader{
+		source: source, dir: dir, assets: assets, rules: serviceRules(),
+		out:   Loaded{App: app.App{Name: source.Name}, SecretValues: map[string]Sensitive{}},
+		unset: map[string]bool{}, required: map[string]string{}, guessed: map[string]bool{}, blank: map[string]string{}, generated: map[string]string{},
+		literal: map[string]string{}, taken: map[string]bool{}, modes: map[string]int{}, bound: newBound(),
+	}
+}
+
+// adopting is true for files that were not written for dmcloud: what they leave unsaid is worked out.
+func (r *reader) adopting() bool { return r.source.Adopt }
 
 func (r *reader) say(path string, outcome Outcome, format string, args ...any) {
 	r.out.Verdicts = append(r.out.Verdicts, Verdict{Path: path, Outcome: outcome, Detail: fmt.Sprintf(format, args...)})
@@ -42,8 +74,11 @@ func (r *reader) say(path string, outcome Outcome, format string, args ...any) {
 
 // refuse records a problem and the verdict that goes with it; value is shown, so never pass one that may be secret.
 func (r *reader) refuse(path string, value any, rule, fix string) {
+	if r.guessed[path] {
+		return // what is wrong is that a variable has no value, and that is said
+	}
 	r.problems.Addf(path, value, fix, "%s", rule)
-	r.say(path, Refused, "%s", rule)
+	r.out.Verdicts = append(r.out.Verdicts, Verdict{Path: path, Outcome: Refused, Detail: rule, Fix: fix})
 }
 
 // parse has compose-go read, interpolate, merge and check the files. It is false when there is nothing to go on with.
@@ -55,10 +90,12 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 			ok = false
 		}
 	}()
-	details := types.ConfigDetails{WorkingDir: r.dir, Environment: types.Mapping(maps.Clone(r.source.Environment))}
-	if details.Environment == nil {
-		details.Environment = types.Mapping{}
+	variables, err := r.variables()
+	if err != nil {
+		r.problems.Addf(environmentFile, nil, "", "%s", err)
+		return false
 	}
+	details := types.ConfigDetails{WorkingDir: r.dir, Environment: variables}
 	for _, file := range r.source.Files {
 		path := file.Path
 		if !filepath.IsAbs(path) {
@@ -72,12 +109,13 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 		o.SkipNormalization = true
 		o.SkipResolveLabels = true
 		o.SkipResolveEnvironment = r.source.Assets != nil
-		o.Interpolate.Substitute = substitute
+		o.Interpolate.Substitute = r.substitute
 		if r.source.Assets != nil {
 			o.SkipInclude = true
 			o.ResourceLoaders = append(o.ResourceLoaders, noFiles{})
 		}
 	}
+	defer r.unsetVariables(ctx, details, set)
 	options := loader.ToOptions(&details, []func(*loader.Options){set})
 	dict, err := loader.LoadModelWithContext(ctx, details, set)
 	if err != nil {
@@ -92,18 +130,6 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 		return r.unreadable(err)
 	}
 	return true
-}
-
-// substitute is compose-go's interpolation, except that a variable without value and default is an error, not a blank.
-func substitute(text string, mapping template.Mapping) (string, error) {
-	return template.SubstituteWithOptions(text, mapping, template.WithoutLogging,
-		template.WithReplacementFunction(func(match string, m template.Mapping, c *template.Config) (string, error) {
-			value, applied, err := template.DefaultReplacementAppliedFunc(match, m, c)
-			if err == nil && !applied {
-				return "", fmt.Errorf("the variable %s has neither a value nor a default", strings.Trim(match, "${}"))
-			}
-			return value, err
-		}))
 }
 
 // noFiles stands before compose-go's own loader of files and lets nothing through to it.
@@ -129,23 +155,59 @@ func snapshot(document map[string]any) map[string]any {
 	return fresh
 }
 
+var (
+	// parserLine is where the parser says it stumbled.
+	parserLine = regexp.MustCompile(`\bline (\d+)`)
+	// missingEnvFile is compose-go's complaint of an env_file that is not there.
+	missingEnvFile = regexp.MustCompile(`^env file (\S+) not found`)
+)
+
 // unreadable turns compose-go's error into problems, one per line, without the values it may quote.
 func (r *reader) unreadable(err error) bool {
 	// Paths and JSON Schema's words mean nothing to the author of the file.
 	plain := strings.NewReplacer(r.dir+string(filepath.Separator), "", " false schema", ": unknown key")
 	text := r.scrub(plain.Replace(err.Error()))
 	for line := range strings.SplitSeq(text, "\n") {
-		if line = strings.TrimSpace(line); line != "" {
-			r.problems.Addf("compose", nil, "", "%s", line)
+		if line = strings.TrimSpace(line); line == "" {
+			continue
 		}
+		path, fix := "compose", ""
+		// The last line it names is the innermost, which is the one to look at.
+		if matches := parserLine.FindAllStringSubmatch(line, -1); len(matches) > 0 {
+			number, _ := strconv.Atoi(matches[len(matches)-1][1])
+			path = r.inFile(line, number)
+		}
+		if match := missingEnvFile.FindStringSubmatch(line); match != nil {
+			fix = "write that file, or say required: false where env_file names it"
+		}
+		r.problems.Addf(path, nil, fix, "%s", line)
 	}
 	return false
 }
 
+// inFile names the place of a line, in the file that the message names or in the only one there is.
+func (r *reader) inFile(message string, line int) string {
+	for _, file := range r.source.Files {
+		if strings.Contains(message, file.Path) || len(r.source.Files) == 1 {
+			return fmt.Sprintf("%s:%d", file.Path, line)
+		}
+	}
+	return "compose"
+}
+
+// section is a mapping at the top of the merged document.
+func (r *reader) section(key string) map[string]any {
+	m, _ := r.written[key].(map[string]any)
+	return m
+}
+
 func (r *reader) read() {
-	written := func(key string) map[string]any {
-		m, _ := r.written[key].(map[string]any)
-		return m
+	r.names = scopes{
+		services: labels(slices.Collect(maps.Keys(r.section("services"))), maximumService),
+		volumes:  labels(slices.Collect(maps.Keys(r.section("volumes"))), maximumName),
+		secrets:  labels(slices.Collect(maps.Keys(r.section("secrets"))), maximumName),
+		configs:  labels(slices.Collect(maps.Keys(r.section("configs"))), maximumName),
+		networks: labels(slices.Collect(maps.Keys(r.project.Networks)), maximumName),
 	}
 	rules := fileRules()
 	for _, key := range slices.Sorted(maps.Keys(r.written)) {
@@ -157,66 +219,112 @@ func (r *reader) read() {
 			r.say(key, Ignored, "an extension of another tool, or a place for YAML anchors")
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(written("services"))) {
-		raw, _ := written("services")[name].(map[string]any)
-		path := "services." + name
-		spec, active := r.project.Services[name]
+	if r.adopting() {
+		r.directory = newDirectory(r.project, r.names.services)
+	}
+	var services []*serviceReader
+	for _, original := range slices.Sorted(maps.Keys(r.section("services"))) {
+		raw, _ := r.section("services")[original].(map[string]any)
+		path := "services." + original
+		spec, active := r.project.Services[original]
 		if !active {
 			r.say(path, Ignored, "none of its profiles is active")
 			continue
 		}
-		r.named(path, name)
+		r.renamed(path, original, r.names.services[original])
 		s := &serviceReader{
-			reader: r, path: path, raw: raw, spec: spec,
-			out: app.Service{Name: name, Replicas: 1},
+			reader: r, path: path, raw: raw, spec: spec, original: original,
+			out: app.Service{Name: r.names.services[original], Replicas: 1},
 		}
-		r.out.App.Services = append(r.out.App.Services, s.read())
+		s.resolve()
+		s.keys()
+		services = append(services, s)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.source.Expose)) {
-		if r.out.App.Service(name) == nil {
-			r.problems.Addf("expose."+name, nil, "", "no such active service")
-		}
+	r.connect(services)
+	r.jobs(services)
+	if r.adopting() {
+		r.healthy(services)
 	}
-	r.jobs()
-	r.used(written)
-	for _, m := range r.moved {
-		r.out.App.Secrets = append(r.out.App.Secrets, app.Secret{
-			Name: m.name, Purpose: "the value of " + m.variable + ", which stood in the Compose file",
-		})
+	for _, s := range services {
+		s.complete()
 	}
+	r.hideLiterals(services)
+	for _, s := range services {
+		r.out.App.Services = append(r.out.App.Services, s.out)
+	}
+	r.exposed(services)
+	r.used()
+	r.bound.add(&r.out.App)
+	r.out.App.Secrets = append(r.out.App.Secrets, r.moved...)
 	r.sort()
 	if len(r.problems) == 0 {
 		r.problems = r.out.App.Validate()
 	}
 }
 
-// jobs makes a job of every service that others wait to complete: Compose has no other way to say so.
-func (r *reader) jobs() {
-	for i := range r.out.App.Services {
-		for _, d := range r.out.App.Services[i].DependsOn {
-			to := r.out.App.Service(d.Service)
-			if d.Condition == app.Completed && to != nil && to.Job == nil {
-				to.Job = &app.Job{Deadline: defaultDeadline, Retries: defaultRetries}
-				r.say("services."+to.Name, Hardened, "runs to completion, as %s waits for it", r.out.App.Services[i].Name)
+// renamed says what a name became that targets cannot use.
+func (r *reader) renamed(path, original, name string) {
+	if original != name {
+		r.say(path, Hardened, "named %s where it runs", name)
+	}
+}
+
+// jobs makes a job of every service that others wait to complete, and of one that says that it is not to be restarted
+// and serves nobody; then it gives every service its role.
+func (r *reader) jobs(services []*serviceReader) {
+	waiting := map[string]string{}
+	for _, s := range services {
+		for _, d := range s.out.DependsOn {
+			if d.Condition == app.Completed {
+				waiting[d.Service] = cmp.Or(waiting[d.Service], s.original)
 			}
 		}
 	}
-	for i := range r.out.App.Services {
-		s := &r.out.App.Services[i]
+	for _, s := range services {
+		once := s.spec.Restart == "no" && s.raw["restart"] != nil && len(s.out.Ports) == 0 && s.out.Health == nil
 		switch {
-		case s.Role != "":
-		case s.Job != nil:
-			s.Role = app.RoleTask
-		case len(s.Ports) > 0:
-			s.Role = app.RoleWeb
+		case s.out.Job != nil:
+		case waiting[s.out.Name] != "":
+			r.say(s.path, Hardened, "runs to completion, as %s waits for it", waiting[s.out.Name])
+			s.out.Job = &app.Job{Deadline: defaultDeadline, Retries: defaultRetries}
+		case r.adopting() && once:
+			r.say(s.path, Hardened, "runs to completion, as it is not to be restarted and listens on nothing")
+			s.out.Job = &app.Job{Deadline: defaultDeadline, Retries: defaultRetries}
+		}
+		switch {
+		case s.out.Job != nil && (s.out.Role == "" || r.adopting()):
+			s.out.Role = app.RoleTask
+		case s.out.Role != "":
+		case len(s.out.Ports) > 0:
+			s.out.Role = app.RoleWeb
 		default:
-			s.Role = app.RoleWorker
+			s.out.Role = app.RoleWorker
+		}
+	}
+}
+
+// exposed reports hosts and openings for what there is not.
+func (r *reader) exposed(services []*serviceReader) {
+	known := map[string]bool{}
+	for _, s := range services {
+		known[s.original] = true
+	}
+	for _, asked := range []struct {
+		path string
+		keys []string
+	}{
+		{"expose", slices.Sorted(maps.Keys(r.source.Expose))}, {"open", slices.Sorted(maps.Keys(r.source.Open))},
+	} {
+		for _, key := range asked.keys {
+			if service, _, _ := strings.Cut(key, ":"); !known[service] {
+				r.problems.Addf(asked.path+"."+key, nil, "", "no such active service")
+			}
 		}
 	}
 }
 
 // used adds the volumes, secrets and files that services refer to and says so of the others.
-func (r *reader) used(written func(string) map[string]any) {
+func (r *reader) used() {
 	a := &r.out.App
 	mounts, env := []app.Mount{}, []app.EnvVar{}
 	for _, s := range a.Services {
@@ -233,29 +341,28 @@ func (r *reader) used(written func(string) map[string]any) {
 		secrets[e.Secret] = true
 	}
 	for _, kind := range []struct {
-		key  string
-		used map[string]bool
-		read func(name, path string, raw map[string]any)
+		key   string
+		names map[string]string
+		used  map[string]bool
+		read  func(original, path string, raw map[string]any)
 	}{
-		{"volumes", volumes, r.volume}, {"secrets", secrets, r.secret}, {"configs", files, r.file},
+		{"volumes", r.names.volumes, volumes, r.volume}, {"secrets", r.names.secrets, secrets, r.secret},
+		{"configs", r.names.configs, files, r.file},
 	} {
-		for _, name := range slices.Sorted(maps.Keys(written(kind.key))) {
-			raw, _ := written(kind.key)[name].(map[string]any)
-			path := kind.key + "." + name
-			if kind.used[name] {
-				r.named(path, name)
-				kind.read(name, path, raw)
+		for _, original := range slices.Sorted(maps.Keys(r.section(kind.key))) {
+			raw, _ := r.section(kind.key)[original].(map[string]any)
+			path := kind.key + "." + original
+			if r.bound.instead[path] {
+				r.say(path, Hardened, "the folder it stands for is carried along, see where it is mounted")
+				continue
+			}
+			if kind.used[kind.names[original]] {
+				r.renamed(path, original, kind.names[original])
+				kind.read(original, path, raw)
 			} else {
 				r.say(path, Ignored, "no active service uses it")
 			}
 		}
-	}
-}
-
-// named refuses names that Compose allows and targets cannot use.
-func (r *reader) named(path, name string) {
-	if rule, fix := app.CheckName(name); rule != "" {
-		r.refuse(path, nil, rule, fix)
 	}
 }
 
@@ -278,7 +385,9 @@ func (r *reader) sort() {
 	byName(a.Volumes, func(v app.Volume) string { return v.Name })
 	byName(a.Secrets, func(s app.Secret) string { return s.Name })
 	byName(a.Files, func(f app.File) string { return f.Name })
+	byName(a.Folders, func(f app.Folder) string { return f.Name })
 	byName(a.Routes, func(r app.Route) string { return r.Name })
+	byName(a.Openings, func(o app.Opening) string { return o.Name })
 	for i := range a.Services {
 		s := &a.Services[i]
 		byName(s.Env, func(e app.EnvVar) string { return e.Name })
@@ -286,7 +395,16 @@ func (r *reader) sort() {
 		byName(s.Mounts, func(m app.Mount) string { return m.Path })
 		byName(s.WritablePaths, func(w app.WritablePath) string { return w.Path })
 		byName(s.DependsOn, func(d app.Dependency) string { return d.Service })
-		slices.SortFunc(s.Ports, func(x, y app.Port) int { return x.Number - y.Number })
+		byName(s.Sysctls, func(c app.Sysctl) string { return c.Name })
+		byName(s.Placement, func(l app.Label) string { return l.Key })
+		byName(s.ExtraHosts, func(h app.Host) string { return h.Address })
+		slices.Sort(s.Aliases)
+		slices.Sort(s.ConnectsTo)
+		slices.Sort(s.Networks)
+		slices.Sort(s.Expand)
+		slices.SortFunc(s.Ports, func(x, y app.Port) int {
+			return cmp.Or(x.Number-y.Number, strings.Compare(string(x.Protocol), string(y.Protocol)))
+		})
 		for j := range s.Init {
 			byName(s.Init[j].Env, func(e app.EnvVar) string { return e.Name })
 			byName(s.Init[j].Mounts, func(m app.Mount) string { return m.Path })

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/dekcd/dmcloud/components/app"
 )
 
 var (
@@ -17,6 +19,10 @@ var (
 		`access_?key|credential|(^|_)(pass|pwd|dsn)($|_))`)
 	// notSecretNames are names that match secretNames and say where a secret is or how it is handled.
 	notSecretNames = regexp.MustCompile(`(?i)_(file|path|dir|name|id|length|lifetime|expiry|ttl|enabled|host|url)$`)
+	// foreignSecretNames are names of secrets that somebody else gives out; a made-up value is worth nothing there.
+	foreignSecretNames = regexp.MustCompile(`(?i)(token|api_?key|access_?key|private_?key|credential|client_?secret|dsn)`)
+	// secretFlags are options of programs whose values are secret and whose names secretNames does not know.
+	secretFlags = regexp.MustCompile(`(?i)^-*(requirepass|masterauth)$`)
 	// secretValues are values that are secret whatever their name: private keys, tokens of well-known services, and
 	// addresses with a password in them.
 	secretValues = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|` +
@@ -25,6 +31,10 @@ var (
 		`\w+://[^\s/:@]*:[^\s/@]+@`)
 	// switches are values that turn something on or off, so they are no secrets even under a secret's name.
 	switches = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|0|1)?$`)
+	// setting is a line of a configuration file that sets something.
+	setting = regexp.MustCompile(`(?m)^[ \t]*["']?([\w.-]+)["']?[ \t]*[:=][ \t]*["']?([^\s"',;#]+)`)
+	// reference is a value that says where the value is.
+	reference = regexp.MustCompile(`^(\$|\{\{|<|%|\*|/|!)`)
 )
 
 // LooksSecret tells whether the value of a variable must not stand in plain text. Values of well-known forms are secret
@@ -36,37 +46,94 @@ func LooksSecret(name, value string) bool {
 	return secretNames.MatchString(name) && !notSecretNames.MatchString(name) && !switches.MatchString(value)
 }
 
-// move makes a secret of a literal and returns its name; the same value under the same name is one secret.
+// Published tells whether a password is one that everybody tries first: the usual placeholders, and defaults in the
+// Compose files that platforms publish, such as SEEK's own
+// (https://github.com/seek4science/seek/blob/v1.18.1/docker/db.env) and CKAN's
+// (https://github.com/ckan/ckan-docker/blob/master/.env.example).
+func Published(password string) bool {
+	return slices.Contains([]string{
+		"123456", "12345678", "admin", "admin123", "administrator", "change_me", "change-me", "changeit", "changeme", "ckan",
+		"datapusher", "default", "dev", "development", "docker", "elastic", "example", "guest", "keycloak", "letmein", "minio",
+		"minio123", "minioadmin", "mysql", "omero", "p4ssw0rd", "pass", "passw0rd", "password", "password123", "postgres",
+		"postgrespw", "qwerty", "redis", "replaceme", "root", "rootpassword", "s3cr3t", "secret", "seek", "seek_db_password",
+		"seek_db_user", "seek_root", "supersecret", "test", "test1234", "todo", "toor", "user", "wordpress",
+	}, strings.ToLower(password))
+}
+
+// move makes a secret of a literal and returns its name; the same value is one secret, wherever it stands.
 func (r *reader) move(service, variable, value string) string {
-	name := strings.Trim(notLabel.ReplaceAllString(strings.ToLower(variable), "-"), "-")
-	name = cmp.Or(name, "secret")
-	for _, candidate := range []string{name, service + "-" + name} {
-		known, taken := r.literal[candidate]
-		if _, declared := r.project.Secrets[candidate]; declared || taken && known != value {
-			continue
+	if known, ok := r.literal[value]; ok {
+		return known
+	}
+	base := cmp.Or(slug(variable), "secret")
+	for _, candidate := range []string{base, service + "-" + base} {
+		if candidate = nearest(candidate, maximumName); r.free(candidate) {
+			return r.declare(candidate, variable, value, "the value of "+variable)
 		}
-		if !taken {
-			r.literal[candidate] = value
-			r.out.SecretValues[candidate] = NewSensitive(value)
-			r.moved = append(r.moved, movedSecret{name: candidate, variable: variable})
-		}
-		return candidate
 	}
 	return ""
 }
 
-var notLabel = regexp.MustCompile(`[^a-z0-9]+`)
+// free tells whether a secret may have the name.
+func (r *reader) free(name string) bool {
+	return !r.taken[name] && !slices.Contains(slices.Collect(maps.Values(r.names.secrets)), name)
+}
 
-// movedSecret is a secret that was a literal.
-type movedSecret struct {
-	name     string
-	variable string
+// declare adds a secret with a value that stood in the file, and returns its name.
+func (r *reader) declare(name, unique, value, what string) string {
+	if known, ok := r.literal[value]; ok {
+		return known
+	}
+	if !r.free(name) {
+		name = hashed(name, unique, maximumName, hashLength)
+	}
+	r.literal[value], r.taken[name] = name, true
+	r.out.SecretValues[name] = NewSensitive(value)
+	r.moved = append(r.moved, app.Secret{Name: name, Purpose: what + ", which stood in the Compose file"})
+	return name
+}
+
+// generatedLength is that of passwords made for variables without a value: 190 bits.
+const generatedLength = 32
+
+// generate makes the secret for a variable without a value; every service that uses the variable gets the same.
+func (r *reader) generate(variable string) string {
+	if known, ok := r.generated[variable]; ok {
+		return known
+	}
+	name := nearest(variable, maximumName)
+	if !r.free(name) {
+		name = hashed(name, variable, maximumName, hashLength)
+	}
+	r.generated[variable], r.taken[name] = name, true
+	r.moved = append(r.moved, app.Secret{
+		Name: name, Purpose: "the value of " + variable + ", which the Compose file leaves to the environment",
+		Generate: &app.Generate{Length: generatedLength, Alphabet: app.Alphanumeric},
+	})
+	return name
+}
+
+// secretFile tells whether the content of a file must not be readable for everybody who may see the application: a key,
+// or a setting with a secret in it.
+func (r *reader) secretFile(content string) bool {
+	if secretValues.MatchString(content) {
+		return true
+	}
+	for _, match := range setting.FindAllStringSubmatch(content, -1) {
+		if LooksSecret(match[1], match[2]) && !reference.MatchString(match[2]) {
+			return true
+		}
+	}
+	return false
 }
 
 // scrub removes from a message what may be secret: all values of the caller's environment, and whatever scalar of the
 // files looks secret or is the value of a variable or secret.
 func (r *reader) scrub(text string) string {
 	values, keys := slices.Collect(maps.Values(r.source.Environment)), map[string]bool{}
+	if variables, err := r.variables(); err == nil {
+		values = slices.AppendSeq(values, maps.Values(variables))
+	}
 	for _, file := range r.source.Files {
 		content := string(file.Content)
 		if file.Content == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/secret/random"
 )
 
 // Text makes a text from what generate asks for and keeps it under the resource name. The name is the value's identity:
@@ -26,7 +27,7 @@ import (
 func Text(
 	ctx *pulumi.Context, name string, generate app.Generate, opts ...pulumi.ResourceOption,
 ) (pulumi.StringOutput, error) {
-	drawn, err := draw(generate)
+	drawn, err := random.Text(generate)
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("secret %s: %w", name, err)
 	}
@@ -52,31 +53,6 @@ func keep(ctx *pulumi.Context, name string, value pulumi.Input, opts ...pulumi.R
 		return nil, fmt.Errorf("keep secret %s: %w", name, err)
 	}
 	return pulumi.ToSecret(stash.Output), nil
-}
-
-// draw draws a text from the operating system's random source; every character is equally likely.
-func draw(g app.Generate) (string, error) {
-	var letters string
-	switch g.Alphabet {
-	case app.Alphanumeric:
-		letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	case app.Hexadecimal:
-		letters = "0123456789abcdef"
-	default:
-		return "", fmt.Errorf("unknown alphabet %q", g.Alphabet)
-	}
-	if g.Length < 1 {
-		return "", fmt.Errorf("a length of %d characters", g.Length)
-	}
-	text := make([]byte, g.Length)
-	for i := range text {
-		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
-		if err != nil {
-			return "", fmt.Errorf("draw a random text: %w", err)
-		}
-		text[i] = letters[n.Int64()]
-	}
-	return string(text), nil
 }
 
 const (

@@ -1,0 +1,19 @@
+// Command compose says what becomes of Compose files, and converts them to Kubernetes manifests.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/dekcd/dmcloud/components/compose/command"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(command.Run(ctx, command.Process{
+		Args: os.Args[1:], Environment: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+	}))
+}

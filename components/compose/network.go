@@ -1,0 +1,335 @@
+package compose
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/dekcd/dmcloud/components/app"
+)
+
+// defaultRouteTimeout is what most reverse proxies have, for example
+// https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout.
+const defaultRouteTimeout = time.Minute
+
+func expose(s *serviceReader) {
+	for _, text := range s.spec.Expose {
+		numbers, protocol, _ := strings.Cut(text, "/")
+		from, to, isRange := strings.Cut(numbers, "-")
+		first, err := strconv.Atoi(from)
+		last := first
+		if err == nil && isRange {
+			last, err = strconv.Atoi(to)
+		}
+		if err != nil || last < first || last-first >= maximumRange {
+			s.reject(text, fmt.Sprintf("must be a port, or a range of at most %d", maximumRange), "list the ports")
+			continue
+		}
+		for port := first; port <= last; port++ {
+			s.listen("", port, protocol)
+		}
+	}
+	s.keep()
+}
+
+// maximumRange is the largest range of ports that is taken for meant.
+const maximumRange = 100
+
+func ports(s *serviceReader) {
+	for _, p := range s.spec.Ports {
+		s.listen(p.Name, int(p.Target), p.Protocol)
+	}
+	s.harden("open to services that may talk to it, not on the host")
+}
+
+func (s *serviceReader) listen(name string, number int, protocol string) {
+	p := app.Port{Name: name, Number: number, Protocol: app.Protocol(strings.ToUpper(protocol))}
+	if p.Protocol == "" {
+		p.Protocol = app.TCP
+	}
+	if p.Name == "" || s.adopting() && !portName(p.Name) {
+		p.Name, name = fmt.Sprintf("%s-%d", strings.ToLower(string(p.Protocol)), number), ""
+	}
+	for i, known := range s.out.Ports {
+		if known.Number == p.Number && known.Protocol == p.Protocol {
+			if name != "" {
+				s.out.Ports[i].Name = name
+			}
+			return
+		}
+	}
+	s.out.Ports = append(s.out.Ports, p)
+}
+
+// portName tells whether a port's name is one that targets take too; others are only labels for people.
+func portName(name string) bool {
+	const maximum = 15
+	return len(name) <= maximum && plainName.MatchString(name) && !strings.Contains(name, "--")
+}
+
+func networks(s *serviceReader) {
+	for _, network := range slices.Sorted(maps.Keys(s.spec.Networks)) {
+		s.out.Networks = append(s.out.Networks, name(s.names.networks, network))
+		if of := s.spec.Networks[network]; of != nil && (of.Ipv4Address != "" || of.Ipv6Address != "" || of.MacAddress != "") {
+			s.say(s.at+"."+network, Ignored, "addresses are given by the target; services are reached by name")
+		}
+	}
+	for _, alias := range aliases(s.spec) {
+		s.answerTo(s.at, alias)
+	}
+	s.harden("services of one network may talk to each other's ports, and to nobody else")
+}
+
+// answerTo gives the service a further name. What no target can resolve is replaced where it is used.
+func (s *serviceReader) answerTo(at, alias string) {
+	label := strings.ToLower(alias)
+	switch {
+	case label == s.out.Name || slices.Contains(s.out.Aliases, label):
+	case !plainName.MatchString(label) || len(label) > maximumName:
+		s.say(at, Hardened, "%s is no host name on every target; %s is written where it is used", alias, s.out.Name)
+	default:
+		s.out.Aliases = append(s.out.Aliases, label)
+	}
+}
+
+// links are an older way to say who talks to whom, under which name.
+func links(s *serviceReader) {
+	for i, link := range s.spec.Links {
+		to, _, _ := strings.Cut(link, ":")
+		if _, active := s.project.Services[to]; !active {
+			s.refuse(fmt.Sprintf("%s[%d]", s.at, i), to, "no such active service", "")
+			continue
+		}
+		s.talkTo(to)
+	}
+	s.keep()
+}
+
+// talkTo permits connections to a service of the file.
+func (s *serviceReader) talkTo(service string) {
+	to := name(s.names.services, service)
+	if to != s.out.Name && !slices.Contains(s.out.ConnectsTo, to) {
+		s.out.ConnectsTo = append(s.out.ConnectsTo, to)
+	}
+}
+
+func hostname(s *serviceReader) {
+	label := strings.ToLower(s.spec.Hostname)
+	if len(label) > maximumName || label == "" || slug(label) != label {
+		s.say(s.at, Ignored, "is no DNS label; the service is called by its own name")
+		return
+	}
+	s.out.Hostname = label
+	s.keep()
+}
+
+func containerName(s *serviceReader) {
+	s.say(s.at, Ignored, "instances are named by the target; others that use the name still reach the service")
+}
+
+func extraHosts(s *serviceReader) {
+	names := map[string][]string{}
+	for _, host := range slices.Sorted(maps.Keys(s.spec.ExtraHosts)) {
+		for _, address := range s.spec.ExtraHosts[host] {
+			if _, err := netip.ParseAddr(address); err != nil {
+				s.reject(address, "is the machine that runs Docker, which a cluster does not have",
+					"remove it, and name what is meant by its DNS name; allow it with x-dmcloud.egress")
+				return
+			}
+			names[address] = append(names[address], host)
+		}
+	}
+	for _, address := range slices.Sorted(maps.Keys(names)) {
+		s.out.ExtraHosts = append(s.out.ExtraHosts, app.Host{Address: address, Names: names[address]})
+	}
+	s.say(s.at, Kept, "to be allowed to connect there, add x-dmcloud.egress")
+}
+
+func dependsOn(s *serviceReader) {
+	for _, original := range slices.Sorted(maps.Keys(s.spec.DependsOn)) {
+		at := s.at + "." + original
+		to, active := s.project.Services[original]
+		if !active {
+			s.say(at, Ignored, "the service is not active and not required")
+			continue
+		}
+		if s.spec.DependsOn[original].Restart {
+			s.say(at+".restart", Ignored, "services connect again by themselves")
+		}
+		s.out.DependsOn = append(s.out.DependsOn, app.Dependency{
+			Service: name(s.names.services, original), Condition: app.Condition(s.spec.DependsOn[original].Condition),
+			NoTraffic: slices.Contains(s.extension.OrderOnly, original) || !together(s.spec, to),
+		})
+	}
+	s.keep()
+}
+
+// together tells whether two services share a network; by compose-go's normalization every service has one, unless its
+// network_mode says otherwise.
+func together(one, other types.ServiceConfig) bool {
+	if len(one.Networks) == 0 || len(other.Networks) == 0 {
+		return one.NetworkMode != "none" && other.NetworkMode != "none"
+	}
+	for network := range one.Networks {
+		if _, ok := other.Networks[network]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// connect works out who talks to whom, from links and from the names of services in the texts of a file that was not
+// written for dmcloud.
+func (r *reader) connect(services []*serviceReader) {
+	byName, byLabel := map[string]*serviceReader{}, map[string]*serviceReader{}
+	explicit := false
+	for _, s := range services {
+		byName[s.original], byLabel[s.out.Name] = s, s
+		explicit = explicit || slices.Contains(s.out.Networks, "default")
+	}
+	for _, s := range services {
+		if explicit && s.raw["networks"] == nil && len(s.spec.Networks) > 0 {
+			s.out.Networks = append(s.out.Networks, "default")
+		}
+		for _, link := range s.spec.Links {
+			if to, alias, ok := strings.Cut(link, ":"); ok && byName[to] != nil {
+				byName[to].answerTo(s.path+".links", alias)
+			}
+		}
+	}
+	for _, s := range services {
+		for _, m := range s.mentions {
+			r.mentioned(s, byName[m.service], m)
+		}
+	}
+	for _, s := range services {
+		s.out.ConnectsTo = slices.DeleteFunc(s.out.ConnectsTo, func(to string) bool {
+			return byLabel[to] != nil && s.joined(byLabel[to])
+		})
+	}
+}
+
+// mentioned notes that a service names another, or itself, as a host.
+func (r *reader) mentioned(s, to *serviceReader, m mention) {
+	if to == nil {
+		return
+	}
+	explicitPort := m.port > 0 && to.out.Job == nil
+	if explicitPort && (len(to.out.Ports) == 0 || !usual(m.port) || to.out.Port(m.port) == nil) {
+		if to.out.Port(m.port) == nil {
+			r.say(to.path, Hardened, "listens on %d, as %s says", m.port, s.original)
+		}
+		to.listen("", m.port, "")
+	}
+	if to == s || !together(s.spec, to.spec) {
+		return
+	}
+	if label := strings.ToLower(m.name); m.name != to.original {
+		to.answerTo(to.path, label)
+	}
+	s.talkTo(to.original)
+}
+
+// usual tells whether a port may come from the scheme of a URL and not from its author.
+func usual(port int) bool { return port == usualPort("http") || port == usualPort("https") }
+
+// joined tells whether a service may talk to another one's ports anyway, because they share a network or one depends
+// on the other.
+func (s *serviceReader) joined(other *serviceReader) bool {
+	if len(other.out.Ports) == 0 {
+		return false
+	}
+	shared := slices.ContainsFunc(s.out.Networks, func(n string) bool { return slices.Contains(other.out.Networks, n) })
+	waits := slices.ContainsFunc(s.out.DependsOn, func(d app.Dependency) bool {
+		return d.Service == other.out.Name && !d.NoTraffic
+	})
+	return shared || waits
+}
+
+// route opens the service to the outside when the caller has a host for it.
+func (s *serviceReader) route() {
+	at := s.path + "." + extensionKey + ".route"
+	route := s.extension.Route
+	if route == nil {
+		route = &routeExtension{}
+	}
+	var hosts []string
+	for _, key := range slices.Sorted(maps.Keys(s.source.Expose)) {
+		if service, _, _ := strings.Cut(key, ":"); service == s.original {
+			hosts = append(hosts, key)
+		}
+	}
+	if len(hosts) == 0 {
+		if s.extension.Route != nil {
+			s.say(at, Ignored, "the environment gives the service no host")
+		}
+		return
+	}
+	for i, key := range hosts {
+		port := route.Port
+		if _, number, named := strings.Cut(key, ":"); named {
+			var err error
+			if port, err = strconv.Atoi(number); err != nil {
+				s.problems.Addf("expose."+key, nil, `write "service: host" or "service:port: host"`, "must end in a port")
+				continue
+			}
+			if s.adopting() {
+				s.listen("", port, "")
+			}
+		}
+		if port == 0 {
+			if len(s.out.Ports) != 1 {
+				s.refuse(at+".port", nil, fmt.Sprintf("the service has %d ports", len(s.out.Ports)),
+					`name the port to open, here or where the environment exposes it: "`+s.original+`:<port>"`)
+				continue
+			}
+			port = s.out.Ports[0].Number
+		}
+		routeName := cmp.Or(route.Name, s.out.Name)
+		if i > 0 {
+			routeName = fmt.Sprintf("%s-%d", routeName, port)
+		}
+		var after []string
+		for _, service := range route.After {
+			after = append(after, name(s.names.services, service))
+		}
+		s.reader.out.App.Routes = append(s.reader.out.App.Routes, app.Route{
+			Name: routeName, Host: s.source.Expose[key], Path: cmp.Or(route.Path, "/"), Service: s.out.Name, Port: port,
+			BodySize: int64(route.BodySize), After: after,
+			Timeout: cmp.Or(time.Duration(route.Timeout), defaultRouteTimeout),
+		})
+	}
+}
+
+// open makes the ways in for what is not HTTP, where the environment asks for them.
+func (s *serviceReader) open() {
+	for _, key := range slices.Sorted(maps.Keys(s.source.Open)) {
+		service, at, _ := strings.Cut(key, ":")
+		if service != s.original {
+			continue
+		}
+		number, protocol, _ := strings.Cut(at, "/")
+		port, err := strconv.Atoi(number)
+		if err != nil {
+			s.problems.Addf("open."+key, nil, `write "service:port" or "service:port/udp"`, "must end in a port")
+			continue
+		}
+		kind := app.Protocol(cmp.Or(strings.ToUpper(protocol), string(app.TCP)))
+		s.reader.out.App.Openings = append(s.reader.out.App.Openings, app.Opening{
+			Name: fmt.Sprintf("%s-%d-%s", s.out.Name, port, strings.ToLower(string(kind))), Service: s.out.Name, Port: port,
+			Protocol: kind, From: s.source.Open[key],
+		})
+	}
+}
+
+// isProxyLabel tells whether a label is there for Traefik or Caddy to read.
+func isProxyLabel(label string) bool {
+	return strings.HasPrefix(label, "traefik.") || label == "caddy" || strings.HasPrefix(label, "caddy.")
+}

@@ -1,0 +1,1 @@
+CREATE TABLE answers (id bigserial PRIMARY KEY, answer jsonb NOT NULL);

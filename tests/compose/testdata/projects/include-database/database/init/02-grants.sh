@@ -1,0 +1,2 @@
+#!/bin/sh
+psql -U "$POSTGRES_USER" -c 'ANALYZE answers'

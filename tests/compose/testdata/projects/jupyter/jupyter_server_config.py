@@ -1,0 +1,2 @@
+c.ServerApp.allow_origin = ""
+c.ServerApp.terminals_enabled = False
