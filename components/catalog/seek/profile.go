@@ -5,20 +5,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/blang/semver"
-
+	"github.com/dekcd/dmcloud/components/catalog/override"
 	"github.com/dekcd/dmcloud/components/problem"
 )
 
 // Profile is a supported minor of SEEK.
-type Profile struct {
-	// Minor is "1.18".
-	Minor string
-	// Version is the release that the profile deploys: "1.18.1".
-	Version string
-	// Preview profiles are of a minor that upstream has not released: they need an image of the institute's own.
-	Preview bool
-}
+type Profile = override.Profile
 
 // Profiles lists the supported minors, oldest first. Releases: https://github.com/seek4science/seek/releases.
 func Profiles() []Profile {
@@ -29,46 +21,28 @@ func Profiles() []Profile {
 	}
 }
 
-func minors() []string {
-	names := make([]string, 0, len(Profiles()))
-	for _, p := range Profiles() {
-		names = append(names, p.Minor)
-	}
-	return names
-}
-
-// find looks a profile up by its minor or its release.
-func find(version string) (Profile, error) {
-	for _, p := range Profiles() {
-		if version == p.Minor || version == p.Version {
-			return p, nil
-		}
-	}
-	return Profile{}, errUnknownVersion
-}
-
 // CheckUpgrade tells whether a SEEK of one version can become one of another in a single step. SEEK only migrates its
 // data from one minor to the next, https://docs.seek4science.org/tech/upgrading; nothing migrates it back. The error is
 // a [problem.Error] that says what to do instead. Versions are minors ("1.17") or releases ("1.17.4").
 func CheckUpgrade(from, to string) error {
 	var problems problem.List
-	source, err := parse(from)
+	source, err := override.Parse(from)
 	if err != nil {
 		problems.Addf("version", from, "", "the installed version is not a version of SEEK")
 	}
-	target, err := find(to)
+	target, err := override.Find(Profiles(), to)
 	if err != nil {
-		problems.Addf("version", to, "write one of "+strings.Join(minors(), ", "), "%s", err)
+		problems.Addf("version", to, "write one of "+strings.Join(override.Minors(Profiles()), ", "), "%s", err)
 	}
 	if len(problems) > 0 {
 		return problems.Err()
 	}
-	release, err := parse(target.Version)
+	release, err := override.Parse(target.Version)
 	if err != nil {
 		return fmt.Errorf("the release profile %s: %w", target.Minor, err)
 	}
-	known := minors()
-	here, there := slices.Index(known, minor(source)), slices.Index(known, target.Minor)
+	known := override.Minors(Profiles())
+	here, there := slices.Index(known, override.Minor(source)), slices.Index(known, target.Minor)
 	// Of a minor alone the patch release is not known, so it is not newer than any.
 	patched := strings.Count(from, ".") > 1
 	switch {
@@ -84,13 +58,3 @@ func CheckUpgrade(from, to string) error {
 	}
 	return problems.Err()
 }
-
-func parse(version string) (semver.Version, error) {
-	v, err := semver.ParseTolerant(version)
-	if err != nil || v.Major == 0 {
-		return semver.Version{}, fmt.Errorf("%q is not a version", version)
-	}
-	return v, nil
-}
-
-func minor(v semver.Version) string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }

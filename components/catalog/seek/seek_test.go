@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/catalog/override/modeltest"
 	"github.com/dekcd/dmcloud/components/catalog/seek"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/tests/golden"
@@ -60,9 +61,7 @@ func TestProfilesMatchTheirGoldenFiles(t *testing.T) {
 					// The scripts are in this folder already.
 					a.Files[i].Content = ""
 				}
-				got, err := yaml.Marshal(a)
-				require.NoError(t, err)
-				golden.Equal(t, filepath.Join("testdata", p.Minor+"-"+kind+".yaml"), string(got))
+				golden.Equal(t, filepath.Join("testdata", p.Minor+"-"+kind+".yaml"), modeltest.YAML(t, a))
 			})
 		}
 	}

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Starts Redis with its configuration on standard input, so that the password is on no command line and in no file.
+set -eu
+
+exec redis-server - <<END
+dir /data
+appendonly yes
+requirepass $REDIS_PASSWORD
+maxmemory $REDIS_MAXMEMORY
+maxmemory-policy allkeys-lru
+END
