@@ -2,6 +2,7 @@ package environment
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,10 @@ func (e Environment) Describe() []string {
 	var lines []string
 	var storage, cpu, memory resource.Quantity
 	for _, p := range e.Platforms {
+		if len(p.Compose) > 0 {
+			lines = append(lines, p.describeCompose())
+			continue
+		}
 		servers := "1 web server"
 		if p.Replicas > 1 {
 			servers = fmt.Sprintf("%d web servers", p.Replicas)
@@ -51,6 +56,22 @@ func (e Environment) Describe() []string {
 		lines = append(lines, "not protected: its data can be deleted")
 	}
 	return lines
+}
+
+// describeCompose says what is deployed from which files, and where people find it.
+func (p Platform) describeCompose() string {
+	line := fmt.Sprintf("%s: Compose file %s", p.Name, strings.Join(p.Compose, ", "))
+	hosts := slices.Sorted(maps.Values(p.Expose))
+	for i, host := range hosts {
+		hosts[i] = "https://" + host
+	}
+	if len(hosts) > 0 {
+		line += " at " + strings.Join(hosts, ", ")
+	}
+	if len(p.Open) > 0 {
+		line += ", open beside HTTP: " + strings.Join(slices.Sorted(maps.Keys(p.Open)), ", ")
+	}
+	return line
 }
 
 // extras lists what a platform has besides its usual parts.

@@ -75,29 +75,48 @@ type TLS struct {
 	SelfSigned bool `json:"selfSigned"`
 }
 
-// Platform is one research data platform.
+// Platform is one research data platform: an entry of the catalogue, or Compose files of the institute's own.
 type Platform struct {
 	// Name is a DNS label, unique in the stack. It names the namespace; changing it deploys another, empty platform.
 	Name string `json:"name"`
-	// Catalog is the catalogue entry that describes the platform: "seek". Required.
+	// Catalog is the catalogue entry that describes the platform: "seek". Required unless Compose is set.
 	Catalog string `json:"catalog"`
-	// Version is the platform's release, three numbers: "1.18.1". Required; raising it upgrades the data.
+	// Compose are the Compose files that describe the platform, merged in order; paths are relative to the stack file. A
+	// single path need not be a list. Changing them changes what runs.
+	Compose []string `json:"compose"`
+	// Profiles are the active profiles of the Compose files. Default none.
+	Profiles []string `json:"profiles"`
+	// Variables are the variables of the Compose files; they win over the file .env beside them. Secret ones are accepted
+	// as Pulumi secrets only. Default none.
+	Variables map[string]Sensitive `json:"variables"`
+	// Secrets are the values of the Compose files' external secrets; only as Pulumi secrets. Default none.
+	Secrets map[string]Sensitive `json:"secrets"`
+	// Expose maps a service of the Compose files, or "service:port", to its public DNS name. Default none: nothing is open
+	// to people. Entries of the catalogue are open at Host; OMERO's clients may have "websocket" beside it.
+	Expose map[string]string `json:"expose"`
+	// Open maps "service:port" or "service:port/udp" to the address ranges that may connect from outside through a load
+	// balancer of its own, for what is not HTTP. Default none. Of the catalogue, OMERO has "server:4064", for its clients.
+	Open map[string][]string `json:"open"`
+	// Version is the platform's release, three numbers: "1.18.1". Required for an entry of the catalogue; raising it
+	// upgrades the data. For Compose files it is a label, by default the one they give.
 	Version string `json:"version"`
 	// Image overrides the catalogue's image of the release, as "name:version" or with a digest. Default none.
 	Image string `json:"image"`
-	// Host is the public DNS name, unique in the stack. Required.
+	// Host is the public DNS name, unique in the stack. Required for an entry of the catalogue.
 	Host string `json:"host"`
 	// Title is what people read as the name of the site. Default: Name.
 	Title string `json:"title"`
 	// Replicas is the number of web servers, at least 1. Default 1.
 	Replicas int `json:"replicas"`
-	// Administrator is the first account. Required; used at the first deployment only.
+	// Administrator is the first account. Required for an entry of the catalogue; used at the first deployment only.
 	Administrator Administrator `json:"administrator"`
 	// Mail is the server the platform sends with; nil means that it sends none. Default nil.
 	Mail *Mail `json:"mail"`
-	// Search runs the search engine. Default true.
+	// Plugins are those of CKAN, beside the ones it always has. Default none.
+	Plugins []string `json:"plugins"`
+	// Search runs SEEK's search engine. Default true.
 	Search bool `json:"search"`
-	// Virtuoso runs the RDF store. Default false.
+	// Virtuoso runs SEEK's RDF store. Default false.
 	Virtuoso bool `json:"virtuoso"`
 	// Sizes are of volumes, by name. Default: the catalogue's. Growing resizes in place, where the class can.
 	Sizes map[string]Quantity `json:"sizes"`

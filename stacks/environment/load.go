@@ -33,6 +33,8 @@ type Source struct {
 	SecretKeys []string
 	// Catalog are the known catalogue entries by name.
 	Catalog map[string]Check
+	// Compose judges platforms that are described by Compose files.
+	Compose Check
 }
 
 // Check is a catalogue entry's own judgement of a platform: what is wrong with it, the paths relative to the platform.
@@ -136,11 +138,18 @@ func setDefaults(document map[string]any) {
 		if !ok {
 			continue
 		}
-		if name, ok := platform["name"].(string); ok {
-			setDefault(platform, "title", name)
+		if _, own := platform["compose"]; own {
+			// One file need not be a list.
+			if file, ok := platform["compose"].(string); ok {
+				platform["compose"] = []any{file}
+			}
+			continue
 		}
 		setDefault(platform, "replicas", 1)
 		setDefault(platform, "search", true)
+		if name, ok := platform["name"].(string); ok {
+			setDefault(platform, "title", name)
+		}
 		if mail, ok := platform["mail"].(map[string]any); ok {
 			setDefault(mail, "port", DefaultMailPort)
 		}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/compose"
 	"github.com/dekcd/dmcloud/components/problem"
 )
 
@@ -74,7 +75,7 @@ func (v *validator) environment(env Environment) {
 		v.platform(fmt.Sprintf("platforms[%d]", i), p, env)
 	}
 	v.unique(env.Platforms, "name", func(p Platform) string { return p.Name })
-	v.unique(env.Platforms, "host", func(p Platform) string { return p.Host })
+	v.hosts(env.Platforms)
 	var policy problem.List
 	policy.Under("policy", env.Policy.Problems(nil)) // the pack itself knows the rules
 	for _, p := range policy {
@@ -163,6 +164,22 @@ func (v *validator) platform(at string, p Platform, env Environment) {
 		(p.Name == "default" || strings.HasPrefix(p.Name, "kube-") || p.Name == env.Entry.Namespace) {
 		v.addf(at+".name", p.Name, "choose another", "names the platform's own namespace; this one is in use")
 	}
+	v.amounts(at, p)
+	v.waysIn(at, p, env)
+	if len(p.Compose) > 0 {
+		v.composed(at, p, env)
+		return
+	}
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{
+		{"profiles", p.Profiles != nil}, {"variables", p.Variables != nil}, {"secrets", p.Secrets != nil},
+	} {
+		if field.set {
+			v.addf(at+"."+field.name, nil, "remove it, or set compose instead of catalog", "is for Compose files only")
+		}
+	}
 	v.release(at, p)
 	if v.required(at+".host", p.Host, "") {
 		v.host(at+".host", p.Host, env.Protected)
@@ -174,8 +191,77 @@ func (v *validator) platform(at string, p Platform, env Environment) {
 	if p.Mail != nil {
 		v.mail(at+".mail", *p.Mail, env.Protected)
 	}
-	v.amounts(at, p)
 	v.catalog(at, p, env)
+}
+
+// composed checks a platform that is described by Compose files.
+func (v *validator) composed(at string, p Platform, env Environment) {
+	for _, field := range []struct {
+		name, fix string
+		set       bool
+	}{
+		{"catalog", "keep one of them", p.Catalog != ""},
+		{"image", "name it in a further Compose file", p.Image != ""},
+		{"host", "write expose: {<service>: " + p.Host + "}", p.Host != ""},
+		{"title", "set it by a variable of the Compose file", p.Title != ""},
+		{"replicas", "write deploy.replicas in the Compose file", p.Replicas != 0},
+		{"administrator", "remove it", p.Administrator != (Administrator{})},
+		{"mail", "set it by variables of the Compose file", p.Mail != nil},
+		{"plugins", "remove it", p.Plugins != nil},
+		{"search", "remove it", p.Search},
+		{"virtuoso", "remove it", p.Virtuoso},
+	} {
+		if field.set {
+			v.addf(at+"."+field.name, nil, field.fix, "is for entries of the catalogue, and this platform has Compose files")
+		}
+	}
+	for i, file := range p.Compose {
+		v.required(fmt.Sprintf("%s.compose[%d]", at, i), file, "")
+	}
+	for name, value := range p.Secrets {
+		v.secret("platforms", at+".secrets."+name, value, "")
+	}
+	for name, value := range p.Variables {
+		if compose.LooksSecret(name, value.Reveal()) {
+			v.secret("platforms", at+".variables."+name, value, "")
+		}
+	}
+	if v.source.Compose != nil {
+		v.judge(at, p, env, v.source.Compose)
+	}
+}
+
+// waysIn checks what is open beside the platform's own host.
+func (v *validator) waysIn(at string, p Platform, env Environment) {
+	for service, host := range p.Expose {
+		v.host(at+".expose."+service, host, env.Protected)
+	}
+	for service, ranges := range p.Open {
+		for i, from := range ranges {
+			if _, err := netip.ParsePrefix(from); err != nil {
+				v.addf(fmt.Sprintf("%s.open.%s[%d]", at, service, i), from, "", "must be an address range, such as 192.0.2.0/24")
+			}
+		}
+	}
+}
+
+// hosts reports public names that several platforms have.
+func (v *validator) hosts(platforms []Platform) {
+	first := map[string]string{}
+	for i, p := range platforms {
+		names := map[string]string{fmt.Sprintf("platforms[%d].host", i): p.Host}
+		for service, host := range p.Expose {
+			names[fmt.Sprintf("platforms[%d].expose.%s", i, service)] = host
+		}
+		for _, path := range slices.Sorted(maps.Keys(names)) {
+			host := names[path]
+			if at, taken := first[host]; taken && host != "" {
+				v.addf(path, host, "choose another", "is the %s of %s", path[strings.LastIndex(path, "]")+2:], at)
+				continue
+			}
+			first[host] = strings.TrimSuffix(path, ".host")
+		}
+	}
 }
 
 func (v *validator) administrator(at string, a Administrator, protected bool) {
@@ -189,8 +275,7 @@ func (v *validator) administrator(at string, a Administrator, protected bool) {
 	v.email(at+".email", a.Email, protected)
 }
 
-// catalog asks the platform's catalogue entry. Call it last: what it says of a path that already has a fault is
-// dropped.
+// catalog asks the platform's catalogue entry. Call it last.
 func (v *validator) catalog(at string, p Platform, env Environment) {
 	names := strings.Join(slices.Sorted(maps.Keys(v.source.Catalog)), ", ")
 	if !v.required(at+".catalog", p.Catalog, "known: "+names) {
@@ -201,6 +286,11 @@ func (v *validator) catalog(at string, p Platform, env Environment) {
 		v.addf(at+".catalog", p.Catalog, "known: "+names, "is not in the catalogue")
 		return
 	}
+	v.judge(at, p, env, check)
+}
+
+// judge asks a check, and drops what it says of a path that already has a fault.
+func (v *validator) judge(at string, p Platform, env Environment, check Check) {
 	var judged problem.List
 	judged.Under(at, check(env, p))
 	for _, p := range judged {
@@ -292,17 +382,9 @@ func (v *validator) mail(at string, m Mail, protected bool) {
 		v.addf(at+".user", nil, "", "is missing: %s.password has no use without it", at)
 	}
 	v.secret("platforms", at+".password", m.Password, "")
-	if published(m.Password.Reveal()) {
+	if compose.Published(m.Password.Reveal()) {
 		v.addf(at+".password", nil, "choose another", "is a published default password")
 	}
-}
-
-// published tells whether a password is one that everybody tries first: the defaults of SEEK's own Compose files
-// (https://github.com/seek4science/seek/blob/v1.18.1/docker/db.env) and the usual placeholders.
-func published(password string) bool {
-	return slices.Contains(
-		[]string{"seek_root", "seek_db_password", "seek_db_user", "changeme", "change-me", "password", "secret", "admin"},
-		strings.ToLower(password))
 }
 
 // smallest is what storage and memory are at least; less is a forgotten or misspelt unit ("50", "512m").

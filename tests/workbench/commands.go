@@ -53,7 +53,7 @@ type Outputs struct {
 		Namespace string   `json:"namespace"`
 		URLs      []string `json:"urls"`
 		Login     string   `json:"login"`
-		// PasswordSecret is the Kubernetes Secret with the administrator's first password.
+		// PasswordSecret is the Kubernetes Secret with the administrator's first password; empty when there is none.
 		PasswordSecret string `json:"passwordSecret"`
 	} `json:"platforms"`
 }
@@ -75,9 +75,14 @@ func (b *Bench) report(to io.Writer, outputs Outputs) {
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, name := range slices.Sorted(maps.Keys(outputs.Platforms)) {
 		p := outputs.Platforms[name]
-		_, _ = fmt.Fprintf(table, "\n%s %s\n", name, p.Version)
-		_, _ = fmt.Fprintf(table, "  URL\t%s\n", strings.Join(p.URLs, " "))
+		_, _ = fmt.Fprintf(table, "\n%s\n", strings.TrimSpace(name+" "+p.Version))
+		if len(p.URLs) > 0 {
+			_, _ = fmt.Fprintf(table, "  URL\t%s\n", strings.Join(p.URLs, " "))
+		}
 		_, _ = fmt.Fprintf(table, "  namespace\t%s\n", p.Namespace)
+		if p.PasswordSecret == "" {
+			continue // the platform's own files say how one gets in
+		}
 		_, _ = fmt.Fprintf(table, "  first login\t%s\n", p.Login)
 		_, _ = fmt.Fprintf(table, "  first password\tkubectl -n %s get secret %s -o jsonpath='{.data.value}' | base64 -d\n",
 			p.Namespace, p.PasswordSecret)
