@@ -16,10 +16,10 @@ ifeq ($(origin KUBECONFIG),command line)
 endif
 WORKBENCH = bin/workbench -stack '$(STACK)' $(KUBECONFIG_FLAG)
 
-.PHONY: help up preview down pulumi env policies test lint bench workbench
+.PHONY: help up preview down pulumi env policies compose-tool test lint bench workbench
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: workbench ## Deploy STACK (default local: a sandbox on this machine)
 	@$(WORKBENCH) up $(ARGS)
@@ -43,8 +43,11 @@ workbench:
 policies: ## Build the policy pack: bin/policies
 	go build -o bin/policies ./policies
 
+compose-tool: ## Build bin/compose, which explains and converts Compose files
+	go build -o bin/compose ./components/compose/cmd/compose
+
 # Packages whose tests need the built tools, beside those in every other package.
-INTEGRATION := ./tests/toolchain/... ./tests/sandbox/... ./tests/workbench/... ./tests/engine/...
+INTEGRATION := ./tests/toolchain/... ./tests/sandbox/... ./tests/workbench/... ./tests/compose/... ./tests/engine/...
 
 # The tools build while the other tests run. Nothing may follow the last go test: its closing lines are the result.
 test: ## Run all tests: unit, mocks, policies, then the real engine on a sandbox
@@ -61,4 +64,4 @@ lint: ## Check format, vet and style
 
 bench: ## Measure speed and memory; ratios are within one run
 	go test -run '^$$' -bench . -benchmem ./components/... ./policies/... ./stacks/...
-	go test -run '^$$' -bench . -benchtime 3x -tags integration -timeout 30m ./tests/engine
+	go test -run '^$$' -bench . -benchtime 3x -tags integration -timeout 30m ./tests/engine ./tests/compose

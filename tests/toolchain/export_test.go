@@ -19,7 +19,7 @@ var (
 func Builds() []build {
 	return []build{
 		pulumiBuild(), languageHostBuild(), kubernetesPluginBuild(), etcdBuild(), kubernetesBuild(), kubectlBuild(),
-		kwokBuild(),
+		kwokBuild(), komposeBuild(),
 	}
 }
 

@@ -35,10 +35,12 @@ const (
 	Sandbox Set = "sandbox"
 	// Kubectl is the Kubernetes command; any found on PATH will do.
 	Kubectl Set = "kubectl"
+	// Kompose is what benchmarks compare bin/compose with. It is never taken from PATH: figures are of one version.
+	Kompose Set = "kompose"
 )
 
 // Sets are all sets.
-func Sets() []Set { return []Set{Pulumi, Sandbox, Kubectl} }
+func Sets() []Set { return []Set{Pulumi, Sandbox, Kubectl, Kompose} }
 
 // Tools are the absolute paths of the programs of the sets asked for; the others are empty.
 type Tools struct {
@@ -53,6 +55,8 @@ type Tools struct {
 	Kwok                  string
 
 	Kubectl string
+
+	Kompose string
 
 	// built are the folders of what was not found on PATH.
 	built []string
@@ -94,6 +98,8 @@ func Ensure(ctx context.Context, progress io.Writer, sets ...Set) (Tools, error)
 			if tools.Kubectl = lookPath("kubectl"); tools.Kubectl == "" {
 				builds = append(builds, kubectlBuild())
 			}
+		case Kompose:
+			builds = append(builds, komposeBuild())
 		default:
 			return Tools{}, fmt.Errorf("unknown set of tools %q; the sets are %v", set, Sets())
 		}
@@ -215,6 +221,7 @@ func (t *Tools) add(b build, folder string) {
 		"kube-scheduler":          &t.KubeScheduler,
 		"kwok":                    &t.Kwok,
 		"kubectl":                 &t.Kubectl,
+		"kompose":                 &t.Kompose,
 	}
 	t.built = append(t.built, folder)
 	for _, program := range b.programs {

@@ -50,6 +50,7 @@ func TestModulesRequireTheVersionsOfTheTable(t *testing.T) {
 		"kubernetes":         "k8s.io/kubernetes",
 		"kubectl":            "k8s.io/kubernetes",
 		"kwok":               "sigs.k8s.io/kwok",
+		"kompose":            "github.com/kubernetes/kompose",
 	}
 	for _, b := range toolchain.Builds() {
 		goMod, err := os.ReadFile(filepath.Join("modules", b.Module(), "go.mod"))

@@ -27,6 +27,9 @@ const (
 
 	// renovate: datasource=go depName=sigs.k8s.io/kwok
 	kwokVersion = "0.8.0"
+
+	// renovate: datasource=go depName=github.com/kubernetes/kompose
+	komposeVersion = "1.38.0"
 )
 
 // kubernetesProviderModule holds the code and the schema of the Kubernetes plugin.
@@ -147,5 +150,13 @@ func kwokBuild() build {
 		name: "kwok", version: kwokVersion, purpose: "simulates nodes and what runs on them",
 		module: "kwok", packages: []string{"sigs.k8s.io/kwok/cmd/kwok"}, programs: []string{"kwok"},
 		cpuSeconds: 280,
+	}
+}
+
+func komposeBuild() build {
+	return build{
+		name: "kompose", version: komposeVersion, purpose: "converts Compose files, for benchmarks",
+		module: "kompose", packages: []string{"github.com/kubernetes/kompose"}, programs: []string{"kompose"},
+		cpuSeconds: 80,
 	}
 }
