@@ -12,9 +12,15 @@ import (
 
 // recognise looks up the image. It comes first: rules of keys ask what is known.
 func (s *serviceReader) recognise() {
-	if s.adopting() {
-		s.known, _ = images.Find(s.spec.Image)
+	if !s.adopting() {
+		return
 	}
+	known, seen := s.facts[s.spec.Image]
+	if !seen {
+		known, _ = images.Find(s.spec.Image)
+		s.facts[s.spec.Image] = known
+	}
+	s.known = known
 }
 
 // adopt adds what a file written for Docker leaves to the image: its user, its ports, the folders it writes to.

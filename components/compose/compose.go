@@ -10,11 +10,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/problem"
@@ -36,10 +39,10 @@ type Source struct {
 	// Profiles are the active Compose profiles.
 	Profiles []string
 	// Expose maps services, or "service:port", to public DNS names. A service gets a route only when it is in here;
-	// x-dmcloud.route says what the route is like.
+	// x-dmcloud.route says what the route is like. "service/name" is the route of that name in x-dmcloud.routes.
 	Expose map[string]string
 	// Open maps "service:port" or "service:port/udp" to the address ranges that may connect from outside, for what is not
-	// HTTP.
+	// HTTP. "service/name" is the opening of that name in x-dmcloud.openings.
 	Open map[string][]string
 	// Baseline says which services, by the names they have where they run, the environment lets run as the user of their
 	// image, root included: nil for the others. Unset, it is nil for all.
@@ -50,6 +53,9 @@ type Source struct {
 	// the users, ports and folders of known images, who talks to whom, what is secret in command lines and files. Files
 	// and folders beside the Compose file may be mounted, and the file .env is read for variables.
 	Adopt bool
+	// Written is set by [Write], whose files were an application already: names stay as they are, and so do texts that
+	// look like secrets, health checks that could be made over the network and everything that nobody uses.
+	Written bool
 }
 
 // File is one Compose file.
@@ -104,7 +110,9 @@ type Verdict struct {
 //
 // x-dmcloud holds what Compose has no words for. At the top of the file:
 //
-//	version: the platform's own release
+//	version   the platform's own release
+//	folders   {name: {path, mode}}: folders of configuration beside the Compose file, which services mount by binding the
+//	          path and init containers by the name; mode is "0440" or so
 //
 // In a service:
 //
@@ -113,18 +121,25 @@ type Verdict struct {
 //	job                  {release, deadline, retries}: runs to completion; see [app.Job]
 //	init                 list of {name, image or service, entrypoint, command, environment, secret-environment,
 //	                     volumes ({name, path, sub-path, read-only}), scratch, configs ({source, target}), secrets
-//	                     (names, or {source, target}), user ({uid, gid})}: containers that run before it, as its user
-//	                     unless set; service takes the image of that service
+//	                     (names, or {source, target}), folders ({source, target}), read-write, user ({uid, gid})}:
+//	                     containers that run before it, as its user unless set; service takes the image of that service
 //	secret-environment   {VARIABLE: name of a secret}
-//	scratch              list of {name, path}: empty folders that its containers share
+//	scratch              list of {name, path, read-only}: empty folders that its containers share
+//	read-write           paths where configs and secrets are not mounted read-only
 //	writable             list of paths, or of {path, size, memory}: empty folders of its own; size is the most each
 //	                     may hold, the target's default unless set
 //	writable-root        why the root is not read_only
 //	egress               list of {name, cidrs, ports, reason}: what outside the application it may reach
 //	route                {name, port, path, body-size, timeout, after}: a way in from outside; see [app.Route]. path
 //	                     is "/", body-size unlimited and timeout 1m unless set
+//	routes               list of such routes, for a service with several; the environment exposes each by its name
+//	openings             list of {name, port, protocol}: ways in for what is not HTTP, which the environment opens by
+//	                     their names; protocol is tcp unless set
+//	port-names           {name: "80" or "53/udp"}: names of ports in expose
+//	group                the group's number where no user is known
 //	pre-stop             command that runs before the stop signal
-//	health               {http, tcp, port, interval, timeout, retries, start-period}: a health check that the target makes
+//	health               {http, tcp, exec, port, interval, timeout, retries, start-period}: a health check that the
+//	                     target makes
 //	aliases              further names it is reached under
 //	connects-to          services it talks to without waiting for them
 //	order-only           services in depends_on that it does not talk to
@@ -134,7 +149,8 @@ type Verdict struct {
 // In a volume: size ("20Gi"; 10Gi unless set), data (false when it may be lost; true unless set), backup (files, mysql,
 // postgres or none; files for data, else none, unless set).
 //
-// In a secret: generate ({length, alphabet}), purpose.
+// In a secret: generate ({length, alphabet}), purpose. In a config: mode ("0440"). In a network: edge (true when its
+// services may talk to each other only where depends_on and connects-to say so).
 func Load(ctx context.Context, source Source) (Loaded, error) {
 	dir, err := filepath.Abs(cmp.Or(source.Dir, "."))
 	if err != nil {
@@ -142,7 +158,13 @@ func Load(ctx context.Context, source Source) (Loaded, error) {
 	}
 	assets := source.Assets
 	if assets == nil {
-		assets = os.DirFS(dir)
+		// Not os.DirFS, which follows links out of the folder.
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return Loaded{}, fmt.Errorf("opening the folder of the Compose files: %w", err)
+		}
+		defer func() { _ = root.Close() }()
+		assets = root.FS()
 	}
 	registerRaw()
 	r := newReader(source, dir, assets)
@@ -156,6 +178,10 @@ func Load(ctx context.Context, source Source) (Loaded, error) {
 	}
 	return r.out, nil
 }
+
+// Quiet silences the parser of Compose files, which prints warnings to the process's standard error: all that it warns of
+// has a verdict here. It is for main functions, as it changes the whole process.
+func Quiet() { logrus.SetOutput(io.Discard) }
 
 // ProjectName is the name Compose would give the application of a source: the one at the top of its files, else that of
 // their folder, as a DNS label.

@@ -91,7 +91,7 @@ func deploy(s *serviceReader) {
 }
 
 // placementConstraint is a label of a machine that must have a value.
-var placementConstraint = regexp.MustCompile(`^([\w./-]+)\s*={1,2}\s*(\S+)$`)
+var placementConstraint = regexp.MustCompile(`^([\w./-]+)\s*={1,2}\s*(\S*)$`)
 
 // machineLabels are the names that Compose has for what every machine is labelled with,
 // https://kubernetes.io/docs/reference/labels-annotations-taints/.

@@ -106,6 +106,10 @@ var (
 	// beforeHost is what stands before a host in commands and configuration files.
 	beforeHost = regexp.MustCompile(`(?i)(host(name)?|servers?|addr(ess)?(es)?|upstream|_pass|brokers?|bootstrap\S*|endpoints?|` +
 		`ur[li]s?|nodes?|targets?|peers?|backend|reverse_proxy|proxy_to|balancer|\s-h|^-h)["']?\s*[=:\s]\s*["'\[-]*\s*$`)
+	// notHost is what follows on the name of a user or of a key.
+	notHost = regexp.MustCompile(`^(=|(:[^\s/?#"',]*)?@)`)
+	// afterKey is the end of a text in which a key says what follows.
+	afterKey = regexp.MustCompile(`=\s*["']?$`)
 	// scheme is that of a URL, before its host.
 	scheme = regexp.MustCompile(`([a-z][a-z0-9+]*)://[^\s/@]*@?$`)
 )
@@ -166,10 +170,14 @@ func hostByte(b byte) bool {
 
 // hostPosition tells whether a word stands where a host does, and which port goes with it.
 func hostPosition(kind textKind, variable, before, after string) (int, bool) {
+	inURL := strings.HasSuffix(before, "//")
+	if notHost.MatchString(after) || strings.HasSuffix(before, "/") && !inURL {
+		return 0, false // somebody at a host, a key, or a part of a path
+	}
 	if port := leadingPort(after); port > 0 {
 		return port, true
 	}
-	if strings.HasSuffix(before, "//") || strings.HasSuffix(before, "@") {
+	if inURL || strings.HasSuffix(before, "@") {
 		port := 0
 		if match := scheme.FindStringSubmatch(before); match != nil {
 			port = usualPort(match[1])
@@ -179,14 +187,14 @@ func hostPosition(kind textKind, variable, before, after string) (int, bool) {
 	switch whole := before == "" && after == ""; {
 	case kind == variableText && whole:
 		return 0, !dataVariables.MatchString(variable)
-	case kind == variableText:
+	case kind == variableText && !afterKey.MatchString(before):
 		return 0, hostVariables.MatchString(variable) && !dataVariables.MatchString(variable)
 	default:
 		return 0, beforeHost.MatchString(before)
 	}
 }
 
-// leadingPort reads ":8080"; 0 when there is none.
+// leadingPort reads ":8080"; 0 when there is none, or when more than a number follows, as in a version.
 func leadingPort(text string) int {
 	if !strings.HasPrefix(text, ":") {
 		return 0
@@ -194,6 +202,10 @@ func leadingPort(text string) int {
 	digits := text[1:]
 	for i := range len(digits) {
 		if digits[i] < '0' || digits[i] > '9' {
+			ends := digits[i] == '.' && (i+1 == len(digits) || !hostByte(digits[i+1]))
+			if hostByte(digits[i]) && !ends {
+				return 0
+			}
 			digits = digits[:i]
 			break
 		}
@@ -211,7 +223,7 @@ func (d *directory) words(words []string) ([]string, []mention) {
 	out := slices.Clone(words)
 	for i, word := range words {
 		prefix := ""
-		if i > 0 && strings.HasPrefix(words[i-1], "-") {
+		if i > 0 && flag.MatchString(words[i-1]) {
 			prefix = words[i-1] + " "
 		}
 		text, found := d.read(wordText, "", prefix+word)

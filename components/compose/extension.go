@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +15,13 @@ import (
 const extensionKey = "x-dmcloud"
 
 type fileExtension struct {
-	Version string `json:"version"`
+	Version string                     `json:"version"`
+	Folders map[string]folderExtension `json:"folders"`
+}
+
+type folderExtension struct {
+	Path string   `json:"path"`
+	Mode fileMode `json:"mode"`
 }
 
 type serviceExtension struct {
@@ -28,6 +35,11 @@ type serviceExtension struct {
 	WritableRoot      string              `json:"writable-root"`
 	Egress            []egressExtension   `json:"egress"`
 	Route             *routeExtension     `json:"route"`
+	Routes            []routeExtension    `json:"routes"`
+	Openings          []openingExtension  `json:"openings"`
+	PortNames         map[string]string   `json:"port-names"`
+	ReadWrite         []string            `json:"read-write"`
+	Group             int64               `json:"group"`
 	PreStop           []string            `json:"pre-stop"`
 	Aliases           []string            `json:"aliases"`
 	ConnectsTo        []string            `json:"connects-to"`
@@ -40,6 +52,7 @@ type serviceExtension struct {
 type healthExtension struct {
 	HTTP        string   `json:"http"`
 	TCP         bool     `json:"tcp"`
+	Exec        []string `json:"exec"`
 	Port        int      `json:"port"`
 	Interval    duration `json:"interval"`
 	Timeout     duration `json:"timeout"`
@@ -65,6 +78,8 @@ type initExtension struct {
 	Scratch           []scratchExtension `json:"scratch"`
 	Configs           []configExtension  `json:"configs"`
 	Secrets           []configExtension  `json:"secrets"`
+	Folders           []configExtension  `json:"folders"`
+	ReadWrite         []string           `json:"read-write"`
 	User              *userExtension     `json:"user"`
 }
 
@@ -86,8 +101,9 @@ type configExtension struct {
 }
 
 type scratchExtension struct {
-	Name string `json:"name"`
-	Path string `json:"path"`
+	Name     string `json:"name"`
+	Path     string `json:"path"`
+	ReadOnly bool   `json:"read-only"`
 }
 
 type writableExtension struct {
@@ -149,6 +165,20 @@ type routeExtension struct {
 	After    []string `json:"after"`
 }
 
+type openingExtension struct {
+	Name     string `json:"name"`
+	Port     int    `json:"port"`
+	Protocol string `json:"protocol"`
+}
+
+type networkExtension struct {
+	Edge bool `json:"edge"`
+}
+
+type configFileExtension struct {
+	Mode fileMode `json:"mode"`
+}
+
 type volumeExtension struct {
 	Size   size   `json:"size"`
 	Data   *bool  `json:"data"`
@@ -168,14 +198,32 @@ type generateExtension struct {
 // size is a number of bytes, written "20Gi".
 type size int64
 
-// UnmarshalText reads "512Mi", "20Gi"; all units are powers of 1024, as in Compose.
+// UnmarshalText reads "512Mi", "20Gi", and a number of bytes; all units are powers of 1024, as in Compose.
 func (s *size) UnmarshalText(text []byte) error {
+	// Not through floating point, which rounds large numbers.
+	if plain, err := strconv.ParseUint(string(text), 10, 63); err == nil {
+		*s = size(plain)
+		return nil
+	}
 	// The parser knows "20G" and "20GiB", and not Kubernetes' way to write the same.
 	bytes, err := units.RAMInBytes(strings.TrimSuffix(string(text), "i"))
 	if err != nil {
 		return errors.New(`must be a size such as "20Gi"`)
 	}
 	*s = size(bytes)
+	return nil
+}
+
+// fileMode is a file's mode, written "0440".
+type fileMode int
+
+// UnmarshalText reads octal digits.
+func (m *fileMode) UnmarshalText(text []byte) error {
+	mode, err := strconv.ParseInt(string(text), 8, strconv.IntSize)
+	if err != nil {
+		return errors.New(`must be a file mode such as "0440"`)
+	}
+	*m = fileMode(mode)
 	return nil
 }
 

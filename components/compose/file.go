@@ -39,6 +39,9 @@ func fileRules() map[string]func(r *reader, key string) {
 			var extension fileExtension
 			r.problems.Under(key, problem.Decode(r.written[key], &extension))
 			r.out.App.Version = extension.Version
+			for _, name := range slices.Sorted(maps.Keys(extension.Folders)) {
+				r.declaredFolder(key+".folders."+name, name, extension.Folders[name])
+			}
 			r.say(key, Kept, "")
 		},
 	}
@@ -53,6 +56,11 @@ func networkSection(r *reader, key string) {
 			r.renamed(path, original, label)
 		}
 		r.keyVerdicts(path, raw, networkKeys())
+		var extension networkExtension
+		if raw[extensionKey] != nil {
+			r.problems.Under(path+"."+extensionKey, problem.Decode(raw[extensionKey], &extension))
+		}
+		r.edges[original] = extension.Edge
 	}
 }
 
@@ -216,6 +224,10 @@ func configKeys() map[string]Verdict {
 func (r *reader) file(original, path string, raw map[string]any) {
 	r.keyVerdicts(path, raw, configKeys())
 	name, spec := r.names.configs[original], r.project.Configs[original]
+	var extension configFileExtension
+	if raw[extensionKey] != nil {
+		r.problems.Under(path+"."+extensionKey, problem.Decode(raw[extensionKey], &extension))
+	}
 	content := spec.Content
 	if spec.File != "" {
 		var ok bool
@@ -227,7 +239,7 @@ func (r *reader) file(original, path string, raw map[string]any) {
 	case r.adopting() && r.secretFile(content):
 		r.secretConfig(path, name, content)
 		return
-	case LooksSecret("", content):
+	case r.looksSecret("", content):
 		r.refuse(path, nil, "the content looks like a secret", "make it one: move it from configs to secrets")
 		return
 	case len(content) > app.MaximumFile:
@@ -235,7 +247,8 @@ func (r *reader) file(original, path string, raw map[string]any) {
 			fmt.Sprintf("configuration can hold %d bytes at most", app.MaximumFile), "put it into the image or on a volume")
 		return
 	}
-	r.out.App.Files = append(r.out.App.Files, app.File{Name: name, Content: content, Mode: r.modes[name]})
+	mode := cmp.Or(int(extension.Mode), r.modes[name])
+	r.out.App.Files = append(r.out.App.Files, app.File{Name: name, Content: content, Mode: mode})
 }
 
 // secretConfig makes a secret of a config that holds one, wherever it is mounted.

@@ -76,7 +76,7 @@ func healthcheck(s *serviceReader) {
 	if h.StartInterval != nil {
 		s.say(s.at+".start_interval", Ignored, "the interval applies from the start")
 	}
-	if !s.adopting() && slices.ContainsFunc(h.Test, func(word string) bool { return LooksSecret("", word) }) {
+	if !s.adopting() && slices.ContainsFunc(h.Test, func(word string) bool { return s.looksSecret("", word) }) {
 		s.reject(nil, "a secret on a command line is seen by every process", "read it from a file or a variable")
 	}
 	if s.adopting() {
@@ -97,7 +97,7 @@ var (
 // and needs no curl in the image.
 func (s *serviceReader) probe() {
 	h := s.out.Health
-	if h == nil || len(h.Exec) == 0 {
+	if h == nil || len(h.Exec) == 0 || s.source.Written {
 		return
 	}
 	words := h.Exec

@@ -18,9 +18,14 @@ var (
 	flagValue = regexp.MustCompile(`^(-{1,2}[A-Za-z][\w.-]*=)(.+)$`)
 	// flag is an option whose value is the next word.
 	flag = regexp.MustCompile(`^-{1,2}[A-Za-z][\w.-]*$`)
-	// flagInScript is an option with its value in a shell script.
-	flagInScript = regexp.MustCompile(`(--?[A-Za-z][\w.-]*)[= ]("[^"$]+"|'[^']+'|[^\s"'$;|&]+)`)
+	// optionInScript is an option with its value in a shell script, and setInScript a variable that one sets.
+	optionInScript = regexp.MustCompile(`(--?[A-Za-z][\w.-]*[= ])` + valueInScript)
+	setInScript    = regexp.MustCompile(`((?:^|[\s;|&(])[A-Za-z_]\w*=)` + valueInScript)
+	// wordInScript is a word of a shell script, quotes left out.
+	wordInScript = regexp.MustCompile(`[^\s"'$;|&<>()]+`)
 )
+
+const valueInScript = `("[^"$]+"|'[^']+'|[^\s"'$;|&]+)`
 
 // hideLiterals takes secrets out of command lines and health checks, when all of them are known: from the variables of
 // any service, and from options such as --password.
@@ -42,7 +47,7 @@ func (r *reader) hideLiterals(services []*serviceReader) {
 }
 
 func secretFlag(name, value string) bool {
-	name = strings.ReplaceAll(strings.TrimLeft(name, "-"), "-", "_")
+	name = strings.ReplaceAll(strings.Trim(name, "-= ;|&(\t\n"), "-", "_")
 	if strings.ContainsAny(value, "$") || strings.HasPrefix(value, "/") {
 		return false // says where the secret is
 	}
@@ -57,7 +62,8 @@ func (s *serviceReader) hideOptions(at string, words []string) []string {
 		switch {
 		case match != nil && secretFlag(strings.TrimSuffix(match[1], "="), match[2]):
 			out[i] = match[1] + s.expanded(at, match[1], match[2])
-		case i > 0 && flag.MatchString(words[i-1]) && !strings.HasPrefix(word, "-") && secretFlag(words[i-1], word):
+		case i > 0 && flag.MatchString(words[i-1]) && words[i-1] != "-c" && !strings.HasPrefix(word, "-") &&
+			secretFlag(words[i-1], word):
 			out[i] = s.expanded(at, words[i-1], word)
 		case strings.ContainsAny(word, " \n"):
 			out[i] = s.hideInScript(at, word)
@@ -69,13 +75,22 @@ func (s *serviceReader) hideOptions(at string, words []string) []string {
 }
 
 func (s *serviceReader) hideInScript(at, script string) string {
-	for _, match := range flagInScript.FindAllStringSubmatch(script, -1) {
-		value := strings.Trim(match[2], `"'`)
-		if secretFlag(match[1], value) {
-			script = strings.ReplaceAll(script, match[2], strings.Replace(match[2], value, s.expanded(at, match[1], value), 1))
-		}
+	for _, setting := range []*regexp.Regexp{setInScript, optionInScript} {
+		script = setting.ReplaceAllStringFunc(script, func(text string) string {
+			match := setting.FindStringSubmatch(text)
+			value := strings.Trim(match[2], `"'`)
+			if !secretFlag(match[1], value) {
+				return text
+			}
+			return match[1] + strings.Replace(match[2], value, s.expanded(at, match[1], value), 1)
+		})
 	}
-	return script
+	return wordInScript.ReplaceAllStringFunc(script, func(word string) string {
+		if LooksSecret("", word) {
+			return s.expanded(at, "argument", word)
+		}
+		return word
+	})
 }
 
 // expanded is what to write instead of a secret in a command: the target puts the value of a variable there.
@@ -115,9 +130,17 @@ func (s *serviceReader) freeVariable(name string) string {
 
 // known are the literals that are secrets, longest first, so that no rest of one stays behind.
 func (r *reader) knownLiterals() []string {
+	if r.sortedOf == len(r.literal) {
+		return r.sorted
+	}
 	literals := slices.DeleteFunc(slices.Collect(maps.Keys(r.literal)), func(value string) bool {
 		return len(value) < minimumLiteral || strings.Contains(value, "\n")
 	})
+	r.sorted, r.sortedOf = longestFirst(literals), len(r.literal)
+	return r.sorted
+}
+
+func longestFirst(literals []string) []string {
 	slices.SortFunc(literals, func(a, b string) int {
 		if len(a) != len(b) {
 			return len(b) - len(a)
@@ -143,13 +166,32 @@ func (s *serviceReader) hideKnown(at string, words []string) []string {
 // hideInCheck hands a secret of a health check over by a variable; health checks are not expanded by targets, so a shell
 // does it.
 func (s *serviceReader) hideInCheck(words []string) []string {
+	at, values := s.path+".healthcheck", slices.Clone(s.knownLiterals())
+	inShell := len(words) == 3 && words[1] == "-c" && shell.MatchString(words[0])
 	script := strings.Join(words, " ")
-	for _, match := range flagInScript.FindAllStringSubmatch(script, -1) {
-		if value := strings.Trim(match[2], `"'`); secretFlag(match[1], value) && s.literal[value] == "" {
-			s.move(s.out.Name, strings.ToUpper(strings.ReplaceAll(slug(match[1]), "-", "_")), value)
+	if inShell {
+		script = words[2]
+	}
+	settings := slices.Concat(setInScript.FindAllStringSubmatch(script, -1),
+		optionInScript.FindAllStringSubmatch(script, -1))
+	for _, word := range wordInScript.FindAllString(script, -1) {
+		if LooksSecret("", word) {
+			settings = append(settings, []string{word, "healthcheck-secret", word})
 		}
 	}
-	inShell := len(words) == 3 && words[1] == "-c"
+	for _, match := range settings {
+		value := strings.Trim(match[2], `"'`)
+		if !secretFlag(match[1], value) || slices.Contains(values, value) {
+			continue
+		}
+		if s.source.Protected && Published(value) {
+			s.refuse(at, nil, "holds a published default password", "choose another")
+			continue
+		}
+		if s.move(s.out.Name, strings.ToUpper(strings.ReplaceAll(slug(match[1]), "-", "_")), value) != "" {
+			values = append(values, value) // however short it is: the option says what it is
+		}
+	}
 	out := slices.Clone(words)
 	if !inShell {
 		for i, word := range out {
@@ -157,7 +199,7 @@ func (s *serviceReader) hideInCheck(words []string) []string {
 		}
 	}
 	found := false
-	for _, value := range s.knownLiterals() {
+	for _, value := range longestFirst(values) {
 		for i := range out {
 			if inShell && i < len(out)-1 || !standsIn(out[i], value) {
 				continue
@@ -206,6 +248,9 @@ func replaceInShell(script, value, variable string) string {
 			continue
 		}
 		switch c := script[i]; {
+		case c == '\\' && quoted != '\'' && i+1 < len(script):
+			b.WriteByte(c)
+			i++ // what follows is no quote
 		case quoted == 0 && (c == '\'' || c == '"'):
 			quoted = c
 		case c == quoted:
@@ -224,6 +269,9 @@ func quote(word string) string {
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
+
+// shell is a program that runs a script which is one of its words.
+var shell = regexp.MustCompile(`(^|/)(ba|da|a|k|z)?sh$`)
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+,-]+$`)
 

@@ -2,12 +2,15 @@ package compose
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/dekcd/dmcloud/components/app"
 )
 
 // inits reads the containers that run before the service's own.
 func (s *serviceReader) inits() {
+	own := maps.Clone(s.hidden)
+	defer func() { s.hidden = own }() // variables of other containers are not those of the service's own
 	for i, e := range s.extension.Init {
 		at := fmt.Sprintf("%s.%s.init[%d]", s.path, extensionKey, i)
 		init := app.Init{
@@ -50,6 +53,10 @@ func (s *serviceReader) inits() {
 			init.Mounts = append(init.Mounts,
 				app.Mount{Path: target, Secret: name(s.names.secrets, secret.Source), ReadOnly: true})
 		}
+		for _, folder := range e.Folders {
+			init.Mounts = append(init.Mounts, app.Mount{Path: folder.Target, Folder: folder.Source, ReadOnly: true})
+		}
+		s.readWrite(at, init.Mounts, e.ReadWrite)
 		s.out.Init = append(s.out.Init, init)
 	}
 }

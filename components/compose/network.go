@@ -76,6 +76,9 @@ func portName(name string) bool {
 
 func networks(s *serviceReader) {
 	for _, network := range slices.Sorted(maps.Keys(s.spec.Networks)) {
+		if s.edges[network] {
+			continue
+		}
 		s.out.Networks = append(s.out.Networks, name(s.names.networks, network))
 		if of := s.spec.Networks[network]; of != nil && (of.Ipv4Address != "" || of.Ipv6Address != "" || of.MacAddress != "") {
 			s.say(s.at+"."+network, Ignored, "addresses are given by the target; services are reached by name")
@@ -92,7 +95,7 @@ func (s *serviceReader) answerTo(at, alias string) {
 	label := strings.ToLower(alias)
 	switch {
 	case label == s.out.Name || slices.Contains(s.out.Aliases, label):
-	case !plainName.MatchString(label) || len(label) > maximumName:
+	case !s.source.Written && (!plainName.MatchString(label) || len(label) > maximumName):
 		s.say(at, Hardened, "%s is no host name on every target; %s is written where it is used", alias, s.out.Name)
 	default:
 		s.out.Aliases = append(s.out.Aliases, label)
@@ -122,7 +125,7 @@ func (s *serviceReader) talkTo(service string) {
 
 func hostname(s *serviceReader) {
 	label := strings.ToLower(s.spec.Hostname)
-	if len(label) > maximumName || label == "" || slug(label) != label {
+	if rule, _ := app.CheckName(label); rule != "" {
 		s.say(s.at, Ignored, "is no DNS label; the service is called by its own name")
 		return
 	}
@@ -209,6 +212,9 @@ func (r *reader) connect(services []*serviceReader) {
 			r.mentioned(s, byName[m.service], m)
 		}
 	}
+	if r.source.Written {
+		return // what is said twice was said twice
+	}
 	for _, s := range services {
 		s.out.ConnectsTo = slices.DeleteFunc(s.out.ConnectsTo, func(to string) bool {
 			return byLabel[to] != nil && s.joined(byLabel[to])
@@ -253,8 +259,47 @@ func (s *serviceReader) joined(other *serviceReader) bool {
 	return shared || waits
 }
 
+// namedRoutes opens the service to the outside by those of its routes that the caller has hosts for.
+func (s *serviceReader) namedRoutes() {
+	at := s.path + "." + extensionKey + ".routes"
+	known := map[string]bool{}
+	for i, route := range s.extension.Routes {
+		known[route.Name] = true
+		host, exposed := s.source.Expose[s.original+"/"+route.Name]
+		if !exposed {
+			s.say(fmt.Sprintf("%s[%d]", at, i), Ignored, "the environment gives the route no host")
+			continue
+		}
+		s.way(route, route.Name, host, route.Port)
+	}
+	s.unnamed("expose", slices.Sorted(maps.Keys(s.source.Expose)), known)
+}
+
+// unnamed reports keys of the caller for names that the service does not have.
+func (s *serviceReader) unnamed(path string, keys []string, known map[string]bool) {
+	for _, key := range keys {
+		if service, name, named := strings.Cut(key, "/"); named && service == s.original && !known[name] {
+			s.problems.Addf(path+"."+key, nil, "", "the service has nothing of that name")
+		}
+	}
+}
+
+// way adds a route.
+func (s *serviceReader) way(route routeExtension, routeName, host string, port int) {
+	var after []string
+	for _, service := range route.After {
+		after = append(after, name(s.names.services, service))
+	}
+	s.reader.out.App.Routes = append(s.reader.out.App.Routes, app.Route{
+		Name: routeName, Host: host, Path: cmp.Or(route.Path, "/"), Service: s.out.Name, Port: port,
+		BodySize: int64(route.BodySize), After: after,
+		Timeout: cmp.Or(time.Duration(route.Timeout), defaultRouteTimeout),
+	})
+}
+
 // route opens the service to the outside when the caller has a host for it.
 func (s *serviceReader) route() {
+	s.namedRoutes()
 	at := s.path + "." + extensionKey + ".route"
 	route := s.extension.Route
 	if route == nil {
@@ -296,20 +341,13 @@ func (s *serviceReader) route() {
 		if i > 0 {
 			routeName = fmt.Sprintf("%s-%d", routeName, port)
 		}
-		var after []string
-		for _, service := range route.After {
-			after = append(after, name(s.names.services, service))
-		}
-		s.reader.out.App.Routes = append(s.reader.out.App.Routes, app.Route{
-			Name: routeName, Host: s.source.Expose[key], Path: cmp.Or(route.Path, "/"), Service: s.out.Name, Port: port,
-			BodySize: int64(route.BodySize), After: after,
-			Timeout: cmp.Or(time.Duration(route.Timeout), defaultRouteTimeout),
-		})
+		s.way(*route, routeName, s.source.Expose[key], port)
 	}
 }
 
 // open makes the ways in for what is not HTTP, where the environment asks for them.
 func (s *serviceReader) open() {
+	s.namedOpenings()
 	for _, key := range slices.Sorted(maps.Keys(s.source.Open)) {
 		service, at, _ := strings.Cut(key, ":")
 		if service != s.original {
@@ -327,6 +365,25 @@ func (s *serviceReader) open() {
 			Protocol: kind, From: s.source.Open[key],
 		})
 	}
+}
+
+// namedOpenings makes those ways in that the file names and the environment asks for.
+func (s *serviceReader) namedOpenings() {
+	known := map[string]bool{}
+	for i, opening := range s.extension.Openings {
+		known[opening.Name] = true
+		from, opened := s.source.Open[s.original+"/"+opening.Name]
+		if !opened {
+			s.say(fmt.Sprintf("%s.%s.openings[%d]", s.path, extensionKey, i), Ignored,
+				"the environment does not say who may connect")
+			continue
+		}
+		s.reader.out.App.Openings = append(s.reader.out.App.Openings, app.Opening{
+			Name: opening.Name, Service: s.out.Name, Port: opening.Port,
+			Protocol: app.Protocol(cmp.Or(strings.ToUpper(opening.Protocol), string(app.TCP))), From: from,
+		})
+	}
+	s.unnamed("open", slices.Sorted(maps.Keys(s.source.Open)), known)
 }
 
 // isProxyLabel tells whether a label is there for Traefik or Caddy to read.

@@ -72,7 +72,7 @@ func command(s *serviceReader) {
 		}
 	}
 	if !s.adopting() && slices.ContainsFunc(append(slices.Clone(s.out.Entrypoint), s.out.Args...),
-		func(word string) bool { return LooksSecret("", word) }) {
+		func(word string) bool { return s.looksSecret("", word) }) {
 		s.reject(nil, "a secret on a command line is seen by every process", "read it from a file or a variable")
 		return
 	}
@@ -111,7 +111,7 @@ func (s *serviceReader) variablesOf(at string, environment map[string]*string, e
 			s.refuse(here, nil, "has no value", "give it one, or add it to the environment")
 		case value == nil || unset != "" && *value == "":
 			s.unsetVariable(here, name, unset, env)
-		case LooksSecret(name, *value):
+		case s.looksSecret(name, *value):
 			s.hide(here, name, *value, env)
 		default:
 			*env = append(*env, app.EnvVar{Name: name, Value: *value})
@@ -126,8 +126,8 @@ func (s *serviceReader) unsetVariable(at, name, source string, env *[]app.EnvVar
 	if passed {
 		source = name
 	}
-	switch secret := LooksSecret(name, "x"); {
-	case secret && foreignSecretNames.MatchString(name):
+	switch secret := LooksSecret(name, "x") || LooksSecret(source, "x"); {
+	case secret && (foreignSecretNames.MatchString(name) || foreignSecretNames.MatchString(source)):
 		s.refuseVariable(source, at)
 	case secret:
 		made := s.generate(source)

@@ -16,8 +16,11 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/compose-spec/compose-go/v2/validation"
 
 	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/catalog/images"
+	"github.com/dekcd/dmcloud/components/compose/internal/specification"
 	"github.com/dekcd/dmcloud/components/problem"
 )
 
@@ -50,10 +53,19 @@ type reader struct {
 	literal map[string]string
 	taken   map[string]bool
 	moved   []app.Secret
+	// sorted are the literals to look for in other texts, as of when there were sortedOf of them.
+	sorted   []string
+	sortedOf int
+	// facts are what is known of the images looked up so far.
+	facts map[string]images.Facts
 	// modes are the file modes of configs, which Compose keeps where they are mounted.
 	modes map[string]int
 	// bound are the files and folders beside the Compose file that services mount.
 	bound bound
+	// folders are the names of those that the file declares, by path.
+	folders map[string]string
+	// edges are the networks that make no group of services.
+	edges map[string]bool
 }
 
 func newReader(source Source, dir string, assets fs.FS) *reader {
@@ -61,7 +73,8 @@ func newReader(source Source, dir string, assets fs.FS) *reader {
 		source: source, dir: dir, assets: assets, rules: serviceRules(),
 		out:   Loaded{App: app.App{Name: source.Name}, SecretValues: map[string]Sensitive{}},
 		unset: map[string]bool{}, required: map[string]string{}, guessed: map[string]bool{}, blank: map[string]string{}, generated: map[string]string{},
-		literal: map[string]string{}, taken: map[string]bool{}, modes: map[string]int{}, bound: newBound(),
+		literal: map[string]string{}, taken: map[string]bool{}, modes: map[string]int{}, facts: map[string]images.Facts{}, bound: newBound(),
+		folders: map[string]string{}, edges: map[string]bool{},
 	}
 }
 
@@ -117,7 +130,7 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 	}
 	defer r.unsetVariables(ctx, details, set)
 	options := loader.ToOptions(&details, []func(*loader.Options){set})
-	dict, err := loader.LoadModelWithContext(ctx, details, set)
+	dict, err := loadModel(ctx, details, set)
 	if err != nil {
 		return r.unreadable(err)
 	}
@@ -130,6 +143,18 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 		return r.unreadable(err)
 	}
 	return true
+}
+
+// loadModel has compose-go read the files. Its validation takes longer than all the rest, so it comes in only where
+// something seems to be wrong: then it says what.
+func loadModel(
+	ctx context.Context, details types.ConfigDetails, set func(*loader.Options),
+) (map[string]any, error) {
+	dict, err := loader.LoadModelWithContext(ctx, details, set, loader.WithSkipValidation)
+	if err == nil && validation.Validate(dict) == nil && specification.Fits(dict) {
+		return dict, nil
+	}
+	return loader.LoadModelWithContext(ctx, details, set)
 }
 
 // noFiles stands before compose-go's own loader of files and lets nothing through to it.
@@ -203,11 +228,11 @@ func (r *reader) section(key string) map[string]any {
 
 func (r *reader) read() {
 	r.names = scopes{
-		services: labels(slices.Collect(maps.Keys(r.section("services"))), maximumService),
-		volumes:  labels(slices.Collect(maps.Keys(r.section("volumes"))), maximumName),
-		secrets:  labels(slices.Collect(maps.Keys(r.section("secrets"))), maximumName),
-		configs:  labels(slices.Collect(maps.Keys(r.section("configs"))), maximumName),
-		networks: labels(slices.Collect(maps.Keys(r.project.Networks)), maximumName),
+		services: r.labels(slices.Collect(maps.Keys(r.section("services"))), maximumService),
+		volumes:  r.labels(slices.Collect(maps.Keys(r.section("volumes"))), maximumName),
+		secrets:  r.labels(slices.Collect(maps.Keys(r.section("secrets"))), maximumName),
+		configs:  r.labels(slices.Collect(maps.Keys(r.section("configs"))), maximumName),
+		networks: r.labels(slices.Collect(maps.Keys(r.project.Networks)), maximumName),
 	}
 	rules := fileRules()
 	for _, key := range slices.Sorted(maps.Keys(r.written)) {
@@ -260,6 +285,18 @@ func (r *reader) read() {
 	if len(r.problems) == 0 {
 		r.problems = r.out.App.Validate()
 	}
+}
+
+// labels finds labels for names, which those of written files are.
+func (r *reader) labels(names []string, maximum int) map[string]string {
+	if !r.source.Written {
+		return labels(names, maximum)
+	}
+	same := make(map[string]string, len(names))
+	for _, name := range names {
+		same[name] = name
+	}
+	return same
 }
 
 // renamed says what a name became that targets cannot use.
@@ -316,7 +353,11 @@ func (r *reader) exposed(services []*serviceReader) {
 		{"expose", slices.Sorted(maps.Keys(r.source.Expose))}, {"open", slices.Sorted(maps.Keys(r.source.Open))},
 	} {
 		for _, key := range asked.keys {
-			if service, _, _ := strings.Cut(key, ":"); !known[service] {
+			service := key
+			if end := strings.IndexAny(key, ":/"); end >= 0 {
+				service = key[:end]
+			}
+			if !known[service] {
 				r.problems.Addf(asked.path+"."+key, nil, "", "no such active service")
 			}
 		}
@@ -356,7 +397,7 @@ func (r *reader) used() {
 				r.say(path, Hardened, "the folder it stands for is carried along, see where it is mounted")
 				continue
 			}
-			if kind.used[kind.names[original]] {
+			if kind.used[kind.names[original]] || r.source.Written {
 				r.renamed(path, original, kind.names[original])
 				kind.read(original, path, raw)
 			} else {

@@ -46,6 +46,11 @@ func LooksSecret(name, value string) bool {
 	return secretNames.MatchString(name) && !notSecretNames.MatchString(name) && !switches.MatchString(value)
 }
 
+// looksSecret is [LooksSecret], except that everything in a written file was decided on before.
+func (r *reader) looksSecret(name, value string) bool {
+	return !r.source.Written && LooksSecret(name, value)
+}
+
 // Published tells whether a password is one that everybody tries first: the usual placeholders, and defaults in the
 // Compose files that platforms publish, such as SEEK's own
 // (https://github.com/seek4science/seek/blob/v1.18.1/docker/db.env) and CKAN's

@@ -2,8 +2,10 @@ package compose
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -154,7 +156,9 @@ func extended(s *serviceReader) {
 	s.out.Role = app.Role(e.Role)
 	s.out.Singleton = e.Singleton
 	s.out.WritableRootReason = e.WritableRoot
-	s.out.PreStop = e.PreStop
+	if len(e.PreStop) > 0 {
+		s.out.PreStop = e.PreStop
+	}
 	s.out.Aliases = append(s.out.Aliases, e.Aliases...)
 	s.out.BindCapability = e.BindCapability
 	s.out.Expand = append(s.out.Expand, e.Expand...)
@@ -163,9 +167,13 @@ func extended(s *serviceReader) {
 	}
 	if e.Health != nil {
 		s.out.Health = &app.Health{
-			HTTP: e.Health.HTTP, TCP: e.Health.TCP, Port: e.Health.Port, Retries: e.Health.Retries,
+			HTTP: e.Health.HTTP, TCP: e.Health.TCP, Exec: e.Health.Exec, Port: e.Health.Port, Retries: e.Health.Retries,
 			Interval: time.Duration(e.Health.Interval), Timeout: time.Duration(e.Health.Timeout),
 			StartPeriod: time.Duration(e.Health.StartPeriod),
+		}
+		if !s.adopting() && slices.ContainsFunc(e.Health.Exec, func(word string) bool { return s.looksSecret("", word) }) {
+			s.refuse(s.at+".health.exec", nil, "a secret on a command line is seen by every process",
+				"read it from a file or a variable")
 		}
 	}
 	if e.Job != nil {
@@ -177,12 +185,47 @@ func extended(s *serviceReader) {
 	}
 	s.out.Env = append(s.out.Env, s.secretVariables(e.SecretEnvironment)...)
 	s.out.Mounts = append(s.out.Mounts, scratch(e.Scratch)...)
+	s.readWrite(s.at, s.out.Mounts, e.ReadWrite)
+	s.namePorts(e.PortNames)
+	if e.Group != 0 {
+		if s.raw["user"] != nil && s.out.User.UID != 0 {
+			s.refuse(s.at+".group", nil, "the service has a user", "write the group there: user: \"uid:gid\"")
+		}
+		s.out.User.GID = e.Group
+	}
 	for _, w := range e.Writable {
 		s.out.WritablePaths = append(s.out.WritablePaths,
 			app.WritablePath{Path: w.Path, Size: int64(w.Size), Memory: w.Memory})
 	}
 	for _, g := range e.Egress {
 		s.out.Egress = append(s.out.Egress, app.Egress(g))
+	}
+}
+
+// readWrite takes read-only from what is mounted at the paths.
+func (s *serviceReader) readWrite(at string, mounts []app.Mount, paths []string) {
+	for i, path := range paths {
+		mount := slices.IndexFunc(mounts, func(m app.Mount) bool { return m.Path == path })
+		if mount < 0 {
+			s.refuse(fmt.Sprintf("%s.read-write[%d]", at, i), path, "nothing is mounted there", "")
+			continue
+		}
+		mounts[mount].ReadOnly = false
+	}
+}
+
+// namePorts names ports that expose can't name.
+func (s *serviceReader) namePorts(ports map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(ports)) {
+		number, protocol, _ := strings.Cut(ports[name], "/")
+		port := slices.IndexFunc(s.out.Ports, func(p app.Port) bool {
+			return strconv.Itoa(p.Number) == number && strings.EqualFold(string(p.Protocol), cmp.Or(protocol, "tcp"))
+		})
+		if port < 0 {
+			s.refuse(s.at+".port-names."+name, ports[name], "the service has no such port", "add it to expose")
+			continue
+		}
+		s.out.Ports[port].Name = name
 	}
 }
 
@@ -197,7 +240,7 @@ func (s *serviceReader) secretVariables(variables map[string]string) []app.EnvVa
 func scratch(folders []scratchExtension) []app.Mount {
 	mounts := make([]app.Mount, 0, len(folders))
 	for _, f := range folders {
-		mounts = append(mounts, app.Mount{Path: f.Path, Scratch: f.Name})
+		mounts = append(mounts, app.Mount{Path: f.Path, Scratch: f.Name, ReadOnly: f.ReadOnly})
 	}
 	return mounts
 }

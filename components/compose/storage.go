@@ -29,6 +29,11 @@ func volumes(s *serviceReader) {
 			}
 			s.temporary(v.Target, bytes)
 		case types.VolumeTypeBind:
+			if relative, inside := s.relative(v.Source); inside && s.folders[relative] != "" {
+				s.out.Mounts = append(s.out.Mounts,
+					app.Mount{Path: filepath.Clean(v.Target), Folder: s.folders[relative], ReadOnly: v.ReadOnly})
+				continue
+			}
 			s.bind(at, v)
 		default:
 			s.refuse(at, v.Type, "this type of mount is not supported", "use a volume")
@@ -204,6 +209,9 @@ func (s *serviceReader) bind(at string, v types.ServiceVolumeConfig) {
 	switch {
 	case err != nil && !s.adopting():
 		s.refuse(at, v.Target, "mounts a folder of the host", "use a volume, or configs for files")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		s.refuse(at, relative, "cannot be read, or is a link that leads out of the folder of the Compose file",
+			"put the file itself there")
 	case err != nil && (v.ReadOnly || looksLikeFile(relative, target)):
 		s.refuse(at, relative, "is not there", "write this file beside the Compose file")
 	case err != nil:
@@ -269,7 +277,7 @@ func (s *serviceReader) folder(at, relative, target string, readOnly bool) {
 			return
 		}
 	}
-	name, known := s.boundName(relative, nil)
+	name, known := s.boundName(relative, s.folders)
 	if !known {
 		folder := app.Folder{Name: name, Mode: s.folderMode(relative, files)}
 		for _, f := range files {
@@ -283,6 +291,43 @@ func (s *serviceReader) folder(at, relative, target string, readOnly bool) {
 	}
 	s.out.Mounts = append(s.out.Mounts, app.Mount{Path: target, Folder: name, ReadOnly: true})
 	s.say(at, Hardened, "the %d files are carried along, and can't be changed from inside", len(files))
+}
+
+// declaredFolder reads a folder that the file itself says is configuration.
+func (r *reader) declaredFolder(at, name string, declared folderExtension) {
+	relative, inside := r.relative(filepath.Join(r.dir, declared.Path))
+	if !inside || relative == "." {
+		r.refuse(at+".path", nil, "must be a folder inside that of the Compose file", "move the folder there")
+		return
+	}
+	folder, total := app.Folder{Name: name, Mode: int(declared.Mode)}, 0
+	err := fs.WalkDir(r.assets, relative, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(r.assets, path)
+		file := app.FolderFile{Path: strings.TrimPrefix(path, relative+"/"), Content: string(content)}
+		if r.adopting() && r.secretFile(file.Content) || r.looksSecret("", file.Content) {
+			r.refuse(at+".path", file.Path, "the content looks like a secret", "make it one: move it to secrets")
+		}
+		folder.Files = append(folder.Files, file)
+		if total += len(content); total > app.MaximumFile {
+			return errNotConfiguration
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, errNotConfiguration):
+		r.refuse(at+".path", relative, fmt.Sprintf("configuration can hold %d bytes at most", app.MaximumFile),
+			"put it into the image or on a volume")
+		return
+	case err != nil:
+		r.refuse(at+".path", relative, "the folder cannot be read", "write it, readable for you, beside the Compose file")
+		return
+	}
+	byName(folder.Files, func(f app.FolderFile) string { return f.Path })
+	r.folders[relative] = name
+	r.out.App.Folders = append(r.out.App.Folders, folder)
 }
 
 // note reads a file for the names of services and gives it with names that resolve.

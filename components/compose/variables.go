@@ -100,6 +100,9 @@ func (r *reader) unsetVariables(ctx context.Context, details types.ConfigDetails
 		if strings.HasPrefix(path, "x-") && !strings.HasPrefix(path, extensionKey) {
 			return // a place for anchors; what refers to them comes by itself
 		}
+		if r.inactive(path) {
+			return
+		}
 		service, variable, inEnvironment := environmentPath(path, text)
 		for _, match := range variableUse.FindAllStringSubmatch(text, -1) {
 			name := match[1]
@@ -117,9 +120,7 @@ func (r *reader) unsetVariables(ctx context.Context, details types.ConfigDetails
 		}
 	})
 	for _, name := range slices.Sorted(maps.Keys(used)) {
-		if service, ok := serviceOf(used[name]); !ok || r.project == nil || r.active(service) {
-			r.refuseVariable(name, used[name])
-		}
+		r.refuseVariable(name, used[name])
 	}
 }
 
@@ -130,9 +131,18 @@ func (r *reader) refuseVariable(name, where string) {
 	r.refuse("variables."+name, nil, where+"has neither a value nor a default", giveValue)
 }
 
-func (r *reader) active(service string) bool {
-	_, ok := r.project.Services[service]
-	return ok
+// inactive tells whether a path lies in a service that none of the profiles has.
+func (r *reader) inactive(path string) bool {
+	rest, ok := strings.CutPrefix(path, "services.")
+	if !ok || r.project == nil {
+		return false
+	}
+	for service := range r.project.Services {
+		if strings.HasPrefix(rest, service+".") {
+			return false
+		}
+	}
+	return true
 }
 
 // visitStrings calls visit for each text in a document, with its path.
@@ -175,12 +185,4 @@ func afterEquals(text, name string) string {
 		return value
 	}
 	return text
-}
-
-// serviceOf is the service that a path lies in. Names may hold dots, so it is what comes before a known key at best; for
-// a hint that is good enough.
-func serviceOf(path string) (string, bool) {
-	rest, ok := strings.CutPrefix(path, "services.")
-	service, _, _ := strings.Cut(rest, ".")
-	return service, ok
 }

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/compose"
 	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
@@ -54,8 +52,6 @@ func Run(ctx context.Context, p Process) int {
 		fmt.Fprint(p.Stderr, usage)
 		return exitUsage
 	}
-	// The parser warns of what has a verdict here.
-	logrus.SetOutput(io.Discard)
 	switch p.Args[0] {
 	case "explain":
 		return explain(ctx, p)
@@ -191,6 +187,11 @@ func (r *request) source(p Process, files []string) (compose.Source, error) {
 			return compose.Source{}, fmt.Errorf("find %s from %s: %w", path, dir, err)
 		}
 		source.Files = append(source.Files, compose.File{Path: relative})
+	}
+	for _, variable := range r.variables {
+		if !strings.Contains(variable, "=") {
+			return compose.Source{}, fmt.Errorf("-env %s: write NAME=value", variable)
+		}
 	}
 	for _, variable := range append(slices.Clone(p.Environment), r.variables...) {
 		if name, value, ok := strings.Cut(variable, "="); ok {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/dekcd/dmcloud/components/app"
@@ -23,6 +23,9 @@ import (
 
 // secretsFile holds the values of secrets, and nothing else does.
 const secretsFile = "3-secrets.yaml"
+
+// otherFile holds the kinds that no other file names, so that none is left out.
+const otherFile = "8-other.yaml"
 
 // convertedFiles are the files that convert writes, in the order in which they are applied, with the kinds in each.
 func convertedFiles() []struct {
@@ -40,6 +43,7 @@ func convertedFiles() []struct {
 		{"5-services.yaml", []string{"Service", "PodDisruptionBudget"}},
 		{"6-workloads.yaml", []string{"Deployment", "StatefulSet", "Job"}},
 		{"7-entry.yaml", []string{"Ingress"}},
+		{otherFile, nil},
 	}
 }
 
@@ -83,6 +87,14 @@ func convert(ctx context.Context, p Process) int {
 		fmt.Fprintf(p.Stdout, "Before that, make the Secret %s in namespace %s, its value under the key value.\n",
 			name, read.source.Name)
 	}
+	for _, o := range read.manifests.Objects {
+		if ingress, ok := o.Value.(*networkingv1.Ingress); ok && r.cluster.TLS.Issuer == "" {
+			for _, tls := range ingress.Spec.TLS {
+				fmt.Fprintf(p.Stdout, "Before that, make the TLS Secret %s in namespace %s, with the certificate of %s.\n",
+					tls.SecretName, read.source.Name, strings.Join(tls.Hosts, ", "))
+			}
+		}
+	}
 	for _, note := range read.manifests.Notes {
 		fmt.Fprintln(p.Stdout, note)
 	}
@@ -101,7 +113,7 @@ func write(dir string, read result) (outside []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	contents := map[string]*bytes.Buffer{}
+	contents, documents := map[string]*bytes.Buffer{}, newEncoder()
 	for _, o := range read.manifests.Objects {
 		if s, ok := o.Value.(*corev1.Secret); ok {
 			known, err := fillSecret(s, read.loaded, former)
@@ -113,7 +125,7 @@ func write(dir string, read result) (outside []string, err error) {
 				continue
 			}
 		}
-		text, err := encode(o)
+		text, err := documents.document(o)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +133,6 @@ func write(dir string, read result) (outside []string, err error) {
 		if contents[name] == nil {
 			contents[name] = &bytes.Buffer{}
 		}
-		contents[name].WriteString("---\n")
 		contents[name].Write(text)
 	}
 	if err := os.MkdirAll(dir, folderMode); err != nil {
@@ -129,22 +140,45 @@ func write(dir string, read result) (outside []string, err error) {
 	}
 	for _, file := range convertedFiles() {
 		path := filepath.Join(dir, file.name)
-		// A file of an earlier call may have another mode.
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("replace %s: %w", path, err)
-		}
 		if contents[file.name] == nil {
+			if err := removed(path); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		mode := fs.FileMode(fileMode)
 		if file.name == secretsFile {
 			mode = secretMode
 		}
-		if err := os.WriteFile(path, contents[file.name].Bytes(), mode); err != nil {
-			return nil, fmt.Errorf("write %s: %w", path, err)
+		if err := replace(path, contents[file.name].Bytes(), mode); err != nil {
+			return nil, err
 		}
 	}
 	return outside, nil
+}
+
+// replace writes a file anew by way of another name: one of an earlier call may have another mode, and the generated
+// values in it are lost for good when the disk is full halfway.
+func replace(path string, content []byte, mode fs.FileMode) error {
+	temporary := path + ".new"
+	if err := removed(temporary); err != nil {
+		return err
+	}
+	if err := os.WriteFile(temporary, content, mode); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), removed(temporary))
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), removed(temporary))
+	}
+	return nil
+}
+
+// removed makes sure that there is no such file.
+func removed(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("replace %s: %w", path, err)
+	}
+	return nil
 }
 
 // fileOf is the file that an object goes to.
@@ -157,44 +191,7 @@ func fileOf(o manifest.Object) string {
 			}
 		}
 	}
-	return "8-other.yaml"
-}
-
-// encode writes an object as YAML, without what only the cluster writes.
-func encode(o manifest.Object) ([]byte, error) {
-	text, err := json.Marshal(o.Value)
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", o.ID(), err)
-	}
-	var tree map[string]any
-	if err := json.Unmarshal(text, &tree); err != nil {
-		return nil, fmt.Errorf("write %s: %w", o.ID(), err)
-	}
-	delete(tree, "status")
-	withoutNull(tree)
-	out, err := yaml.Marshal(tree)
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", o.ID(), err)
-	}
-	return out, nil
-}
-
-// withoutNull takes out keys without a value, such as creationTimestamp.
-func withoutNull(node any) {
-	switch v := node.(type) {
-	case map[string]any:
-		for key, value := range v {
-			if value == nil {
-				delete(v, key)
-				continue
-			}
-			withoutNull(value)
-		}
-	case []any:
-		for _, value := range v {
-			withoutNull(value)
-		}
-	}
+	return otherFile
 }
 
 // fillSecret puts the value into a Secret. It is false when the value comes from somewhere else.

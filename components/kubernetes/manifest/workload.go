@@ -30,6 +30,7 @@ func (r *renderer) service(s *app.Service) {
 		TypeMeta: typeMeta("v1", "ServiceAccount"), ObjectMeta: r.serviceMeta(s),
 		AutomountServiceAccountToken: &off,
 	}})
+	r.placed(s)
 	workload := r.workload(s)
 	workload.After = append(workload.After, r.needs(s)...)
 	workload.ReplaceWith = r.releases(s)
@@ -41,6 +42,18 @@ func (r *renderer) service(s *app.Service) {
 	}
 	if s.Job == nil && s.Replicas > 1 {
 		r.add(Object{Value: r.disruptionBudget(s)})
+	}
+}
+
+// placed tells the reader of a preview what nodes a service waits for: without one it waits in silence.
+func (r *renderer) placed(s *app.Service) {
+	var labels []string
+	for _, l := range s.Placement {
+		labels = append(labels, l.Key+"="+l.Value)
+	}
+	if len(labels) > 0 {
+		r.note("Service %s runs on nodes with these labels only, and waits until there is one: %s.",
+			s.Name, strings.Join(labels, ", "))
 	}
 }
 
