@@ -36,7 +36,8 @@ type bed struct {
 	client  kubernetes.Interface
 }
 
-// open brings up a bench whose state is the test's own. The stack file is a copy that the test may edit.
+// open brings up a bench whose state is the test's own. The stack file is a copy that the test may edit; of its platforms
+// it has the first only, SEEK.
 func open(tb testing.TB) *bed {
 	tb.Helper()
 	checkout, err := filepath.Abs(root)
@@ -45,7 +46,10 @@ func open(tb testing.TB) *bed {
 	stackFile := filepath.Join(tb.TempDir(), "Pulumi.local.yaml")
 	content, err := os.ReadFile(filepath.Join(checkout, "stacks", "Pulumi.local.yaml"))
 	require.NoError(tb, err)
-	require.NoError(tb, os.WriteFile(stackFile, content, 0o600))
+	const platform = "\n    - name: "
+	parts := strings.SplitN(string(content), platform, 3)
+	require.Len(tb, parts, 3, "the local stack has several platforms")
+	require.NoError(tb, os.WriteFile(stackFile, []byte(parts[0]+platform+parts[1]+"\n"), 0o600))
 	b := &bed{options: workbench.Options{
 		Root: checkout, Stack: workbench.LocalStack, StackFile: stackFile, State: state, Progress: os.Stderr,
 	}}

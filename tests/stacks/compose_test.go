@@ -1,0 +1,129 @@
+package stacks_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
+	"github.com/dekcd/dmcloud/components/problem"
+	"github.com/dekcd/dmcloud/stacks/deployment"
+	"github.com/dekcd/dmcloud/tests/recorder"
+	"github.com/dekcd/dmcloud/tests/stackfile"
+)
+
+// archive is a platform whose image nobody knows, and which says nothing of its user.
+const archive = "services: {web: {image: 'ghcr.io/example/archive:1.2.3', ports: ['8080']}}\n"
+
+// composed is a stack with a Compose file of its own and policy exceptions, by rule.
+func composed(t *testing.T, expires string, rules ...string) stackfile.File {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "compose.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(archive), 0o600))
+	stack, err := stackfile.Read(root, filepath.Join(root, "stacks", "Pulumi.local.yaml"))
+	require.NoError(t, err)
+	stack.Config["dmcloud:platforms"] = fmt.Sprintf(`[{"name":"archive","compose":%q}]`, file)
+	var exceptions []map[string]string
+	for _, rule := range rules {
+		exceptions = append(exceptions, map[string]string{
+			"rule": rule, "resource": "archive/web", "reason": "its authors have no other image", "owner": "data team",
+			"expires": expires,
+		})
+	}
+	policy, err := json.Marshal(map[string]any{"exceptions": exceptions})
+	require.NoError(t, err)
+	stack.Config["dmcloud:policy"] = string(policy)
+	return stack
+}
+
+func TestAnImageThatMayBeRootNeedsAnExceptionOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	stack := composed(t, "")
+	stack.Config["dmcloud:policy"] = "{}"
+	recording, err := recorder.RunErr(t, options(stack), program(t, stack))
+	require.ErrorContains(t, err, "platforms[0].compose.services.web.user: "+
+		"must not be root, and the user of ghcr.io/example/archive is not known (compose.yaml:1:12)")
+	assert.Empty(t, recording.Resources, "something was made")
+
+	// The day before yesterday: over wherever the test runs.
+	over := time.Now().AddDate(0, 0, -2).Format(time.DateOnly)
+	stack = composed(t, over, "k8s-run-as-non-root")
+	_, err = recorder.RunErr(t, options(stack), program(t, stack))
+	require.ErrorContains(t, err, "platforms[0].compose.services.web.user")
+}
+
+func TestAnExceptionLetsAServiceBeItsImagesUser(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)
+	for name, c := range map[string]struct {
+		rules        []string
+		capabilities []any
+	}{
+		"as whoever it is": {rules: []string{"k8s-run-as-non-root"}},
+		"as root that becomes somebody": {
+			rules:        []string{"k8s-run-as-non-root", "k8s-drop-all-caps"},
+			capabilities: []any{"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stack := composed(t, soon, c.rules...)
+			recorder.EachMode(t, options(stack), program(t, stack), func(t *testing.T, r *recorder.Recording) {
+				t.Helper()
+				judged(t, stack, r)
+				for _, resource := range r.Resources {
+					switch resource.Type {
+					case "kubernetes:core/v1:Namespace":
+						labels := resource.At("metadata.labels").ObjectValue()
+						assert.Equal(t, "baseline", labels["pod-security.kubernetes.io/enforce"].StringValue())
+						assert.Equal(t, "restricted", labels["pod-security.kubernetes.io/warn"].StringValue())
+					case "kubernetes:apps/v1:Deployment":
+						pod := resource.At("spec.template.spec").ObjectValue()
+						assert.False(t, pod["securityContext"].ObjectValue().HasValue("runAsNonRoot"))
+						container := pod["containers"].ArrayValue()[0].ObjectValue()
+						capabilities := container["securityContext"].ObjectValue()["capabilities"].Mappable()
+						want := map[string]any{"drop": []any{"ALL"}}
+						if c.capabilities != nil {
+							want["add"] = c.capabilities
+						}
+						assert.Equal(t, want, capabilities)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestComposeFilesAreRelativeToTheStackFile(t *testing.T) {
+	t.Parallel()
+	stack, err := stackfile.Read(root, filepath.Join(root, "stacks", "Pulumi.local.yaml"))
+	require.NoError(t, err)
+	stack.Config["dmcloud:platforms"] = `[{"name":"notes","compose":"platforms/notes/compose.yaml",
+		"expose":{"nobody":"notes.localhost"},"open":{"database:22":["192.0.2.0/24"]},"secrets":{"none":"x"},
+		"title":"Notes","replicas":2,"sizes":{"nothing":"1Gi"}}]`
+	recording, err := recorder.RunErr(t, options(stack), func(ctx *pulumi.Context) error {
+		return deployment.Deploy(ctx, deployment.Program{
+			Root: root, Config: stack.Config, SecretKeys: []string{"dmcloud:platforms"}, PolicyPack: "bin/policies",
+			Preflight: func(context.Context, []byte, string, manifest.Cluster) (problem.List, error) { return nil, nil },
+		})
+	})
+	require.Error(t, err)
+	assert.Empty(t, recording.Resources, "something was made")
+	for _, want := range []string{
+		"platforms[0].expose.nobody: no such active service",
+		"platforms[0].replicas: is for entries of the catalogue, and this platform has Compose files; " +
+			"write deploy.replicas in the Compose file",
+		"platforms[0].title: is for entries of the catalogue",
+		"platforms[0].variables.DOMAIN: is required: the public name, as in expose; give it a value",
+	} {
+		assert.ErrorContains(t, err, want)
+	}
+}
