@@ -50,9 +50,6 @@ func (s *serviceReader) adopt() {
 	if s.out.Singleton == "" && s.out.Replicas == 1 && s.keepsData() {
 		s.out.Singleton = s.known.Singleton
 	}
-	if len(s.out.Egress) == 0 {
-		s.say(s.path, Hardened, "can't reach the internet; allow what it needs with x-dmcloud.egress")
-	}
 }
 
 // keepsData tells whether one of the image's data folders is on a volume.

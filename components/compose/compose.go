@@ -171,6 +171,7 @@ func Load(ctx context.Context, source Source) (Loaded, error) {
 	if r.parse(ctx) {
 		r.read()
 	}
+	r.out.Verdicts = single(r.out.Verdicts)
 	slices.SortStableFunc(r.out.Verdicts, func(x, y Verdict) int { return cmp.Compare(x.Path, y.Path) })
 	slices.SortStableFunc(r.problems, func(x, y problem.Problem) int { return cmp.Compare(x.Path, y.Path) })
 	if err := r.problems.Err(); err != nil {
@@ -205,3 +206,14 @@ func ProjectName(source Source) (string, error) {
 
 // projectName is a name at the top of a file, one without variables.
 var projectName = regexp.MustCompile(`(?m)^name:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9_-]*)["']?[ \t]*(?:#.*)?$`)
+
+// single drops the word that a key was kept where more is said of it.
+func single(verdicts []Verdict) []Verdict {
+	more := map[string]bool{}
+	for _, v := range verdicts {
+		if v.Outcome != Kept || v.Detail != "" {
+			more[v.Path] = true
+		}
+	}
+	return slices.DeleteFunc(verdicts, func(v Verdict) bool { return v.Outcome == Kept && v.Detail == "" && more[v.Path] })
+}

@@ -82,6 +82,8 @@ type mention struct {
 	name string
 	// port is the one named with it, or the usual one of the URL's scheme; 0 when there is none.
 	port int
+	// implied says that the port is the scheme's.
+	implied bool
 }
 
 // textKind says what a text is, which decides how surely a word in it is a host.
@@ -148,7 +150,9 @@ func (d *directory) read(kind textKind, variable, text string) (string, []mentio
 		if service, ok := d.services[word]; ok {
 			before, after := text[max(0, start-lookBehind):start], text[start+len(word):]
 			if port, host := hostPosition(kind, variable, before, after); host {
-				mentions = append(mentions, mention{service: service, name: word, port: port})
+				mentions = append(mentions, mention{
+					service: service, name: word, port: port, implied: port != leadingPort(after),
+				})
 				if instead, ok := d.renamed[word]; ok {
 					out.WriteString(text[copied:start] + instead)
 					copied = start + len(word)

@@ -77,7 +77,9 @@ func TestEveryKeyThatHasARuleIsInTheTable(t *testing.T) {
 	t.Parallel()
 	described := map[string]bool{}
 	for _, k := range compose.Keys() {
-		assert.NotEqual(t, compose.Kept == k.Outcome && k.Section == "service", k.Meaning == "", k.Name)
+		if k.Section == "service" {
+			assert.NotEmpty(t, k.Meaning, k.Name)
+		}
 		if k.Section == "service" {
 			assert.False(t, described[k.Name], "%s is there twice", k.Name)
 			described[k.Name] = true

@@ -235,6 +235,9 @@ func (r *reader) file(original, path string, raw map[string]any) {
 			return
 		}
 	}
+	if r.directory != nil {
+		content, _ = r.directory.read(fileText, "", content)
+	}
 	switch {
 	case r.adopting() && r.secretFile(content):
 		r.secretConfig(path, name, content)
@@ -263,6 +266,20 @@ func (r *reader) secretConfig(path, name, content string) {
 		}
 	}
 	r.say(path, Moved, "it holds a secret and became one, %s", secret)
+}
+
+// content is what a config holds, empty when it cannot be read: that is said where the config stands.
+func (r *reader) content(config string) string {
+	spec := r.project.Configs[config]
+	relative, inside := r.relative(spec.File)
+	if spec.File == "" || !inside {
+		return spec.Content
+	}
+	content, err := fs.ReadFile(r.assets, relative)
+	if err != nil {
+		return ""
+	}
+	return string(content)
 }
 
 // asset reads a file that the Compose file refers to; one outside the folder of the Compose file is refused.

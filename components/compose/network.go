@@ -207,9 +207,14 @@ func (r *reader) connect(services []*serviceReader) {
 			}
 		}
 	}
-	for _, s := range services {
-		for _, m := range s.mentions {
-			r.mentioned(s, byName[m.service], m)
+	// A port that is named counts more than that of a URL without one.
+	for _, implied := range []bool{false, true} {
+		for _, s := range services {
+			for _, m := range s.mentions {
+				if m.implied == implied {
+					r.mentioned(s, byName[m.service], m)
+				}
+			}
 		}
 	}
 	if r.source.Written {
@@ -227,11 +232,8 @@ func (r *reader) mentioned(s, to *serviceReader, m mention) {
 	if to == nil {
 		return
 	}
-	explicitPort := m.port > 0 && to.out.Job == nil
-	if explicitPort && (len(to.out.Ports) == 0 || !usual(m.port) || to.out.Port(m.port) == nil) {
-		if to.out.Port(m.port) == nil {
-			r.say(to.path, Hardened, "listens on %d, as %s says", m.port, s.original)
-		}
+	if m.port > 0 && to.out.Job == nil && to.out.Port(m.port) == nil && (!m.implied || len(to.out.Ports) == 0) {
+		r.say(to.path, Hardened, "listens on %d, as %s says", m.port, s.original)
 		to.listen("", m.port, "")
 	}
 	if to == s || !together(s.spec, to.spec) {
@@ -242,9 +244,6 @@ func (r *reader) mentioned(s, to *serviceReader, m mention) {
 	}
 	s.talkTo(to.original)
 }
-
-// usual tells whether a port may come from the scheme of a URL and not from its author.
-func usual(port int) bool { return port == usualPort("http") || port == usualPort("https") }
 
 // joined tells whether a service may talk to another one's ports anyway, because they share a network or one depends
 // on the other.

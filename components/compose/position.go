@@ -70,7 +70,8 @@ func descend(node *yaml.Node, path string, depth int) (*yaml.Node, int) {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		k := node.Content[i]
 		rest, ok := strings.CutPrefix(path, k.Value)
-		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') && (key == nil || len(k.Value) > len(key.Value)) {
+		whole := ok && k.Value != "" && (rest == "" || rest[0] == '.' || rest[0] == '[')
+		if whole && (key == nil || len(k.Value) > len(key.Value)) {
 			key, value = k, node.Content[i+1]
 		}
 	}

@@ -123,6 +123,7 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 		o.SkipResolveLabels = true
 		o.SkipResolveEnvironment = r.source.Assets != nil
 		o.Interpolate.Substitute = r.substitute
+		o.MaxNodeVisits = r.visits()
 		if r.source.Assets != nil {
 			o.SkipInclude = true
 			o.ResourceLoaders = append(o.ResourceLoaders, noFiles{})
@@ -143,6 +144,21 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 		return r.unreadable(err)
 	}
 	return true
+}
+
+// visits is how many nodes of the files the parser may visit. Anchors that stand in themselves have it visit without
+// end; what people write is at most a few nodes a byte.
+func (r *reader) visits() int {
+	const inAnyFile = 5_000
+	visits := inAnyFile
+	for _, file := range r.source.Files {
+		content := len(file.Content)
+		if file.Content == nil {
+			content = len(r.onDisk(file.Path))
+		}
+		visits += content
+	}
+	return visits
 }
 
 // loadModel has compose-go read the files. Its validation takes longer than all the rest, so it comes in only where
@@ -193,14 +209,18 @@ func (r *reader) unreadable(err error) bool {
 	plain := strings.NewReplacer(r.dir+string(filepath.Separator), "", " false schema", ": unknown key")
 	text := r.scrub(plain.Replace(err.Error()))
 	for line := range strings.SplitSeq(text, "\n") {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasSuffix(line, "construct errors:") {
+			continue // a heading
 		}
 		path, fix := "compose", ""
 		// The last line it names is the innermost, which is the one to look at.
 		if matches := parserLine.FindAllStringSubmatch(line, -1); len(matches) > 0 {
 			number, _ := strconv.Atoi(matches[len(matches)-1][1])
 			path = r.inFile(line, number)
+		}
+		if strings.Contains(line, "node visit limit") {
+			fix = "find the anchor that stands in itself"
 		}
 		if match := missingEnvFile.FindStringSubmatch(line); match != nil {
 			fix = "write that file, or say required: false where env_file names it"
@@ -264,6 +284,9 @@ func (r *reader) read() {
 		s.resolve()
 		s.keys()
 		services = append(services, s)
+	}
+	if r.adopting() && len(services) > 0 {
+		r.say("services", Hardened, "none of them reaches the internet; allow what one needs with x-dmcloud.egress")
 	}
 	r.connect(services)
 	r.jobs(services)
@@ -393,8 +416,8 @@ func (r *reader) used() {
 		for _, original := range slices.Sorted(maps.Keys(r.section(kind.key))) {
 			raw, _ := r.section(kind.key)[original].(map[string]any)
 			path := kind.key + "." + original
-			if r.bound.instead[path] {
-				r.say(path, Hardened, "the folder it stands for is carried along, see where it is mounted")
+			if how := r.bound.instead[path]; how != "" {
+				r.say(path, Hardened, "%s", how)
 				continue
 			}
 			if kind.used[kind.names[original]] || r.source.Written {

@@ -52,7 +52,12 @@ func (s *serviceReader) namedVolume(at string, v types.ServiceVolumeConfig) {
 		s.out.Mounts = append(s.out.Mounts, app.Mount{Path: filepath.Clean(v.Target), Scratch: scratchName(v.Target)})
 		return
 	case s.adopting() && options["type"] == "tmpfs":
-		s.temporary(v.Target, 0)
+		bytes, err := tmpfsSize(options["o"])
+		if err != nil {
+			s.refuse("volumes."+v.Source+".driver_opts.o", nil, "must have a size such as size=64m", "")
+		}
+		s.bound.instead["volumes."+v.Source] = "a folder in memory, one for each instance that mounts it"
+		s.temporary(v.Target, bytes)
 		return
 	case s.adopting() && strings.Contains(options["o"], "bind") && options["device"] != "":
 		device := options["device"]
@@ -60,7 +65,7 @@ func (s *serviceReader) namedVolume(at string, v types.ServiceVolumeConfig) {
 			device = filepath.Join(s.dir, device)
 		}
 		if _, inside := s.relative(device); inside {
-			s.bound.instead["volumes."+v.Source] = true
+			s.bound.instead["volumes."+v.Source] = "the folder it stands for is carried along, see where it is mounted"
 			s.bind(at, types.ServiceVolumeConfig{Source: device, Target: v.Target, ReadOnly: v.ReadOnly})
 			return
 		}
@@ -86,18 +91,23 @@ func scratchName(folder string) string { return slug("scratch-" + folder) }
 func tmpfs(s *serviceReader) {
 	for _, text := range s.spec.Tmpfs {
 		folder, options, _ := strings.Cut(text, ":")
-		var bytes int64
-		for option := range strings.SplitSeq(options, ",") {
-			if value, ok := strings.CutPrefix(option, "size="); ok {
-				var err error
-				if bytes, err = units.RAMInBytes(value); err != nil {
-					s.reject(value, "must be a size", "")
-				}
-			}
+		bytes, err := tmpfsSize(options)
+		if err != nil {
+			s.reject(options, "must be a size", "")
 		}
 		s.temporary(folder, bytes)
 	}
 	s.keep()
+}
+
+// tmpfsSize is the size in the options of a folder in memory; 0 when there is none.
+func tmpfsSize(options string) (int64, error) {
+	for option := range strings.SplitSeq(options, ",") {
+		if value, ok := strings.CutPrefix(option, "size="); ok {
+			return units.RAMInBytes(value)
+		}
+	}
+	return 0, nil
 }
 
 func shmSize(s *serviceReader) {
@@ -132,6 +142,7 @@ func configs(s *serviceReader) {
 		s.out.Mounts = append(s.out.Mounts, app.Mount{
 			Path: cmp.Or(config.Target, "/"+config.Source), File: source, ReadOnly: true,
 		})
+		s.note(s.content(config.Source))
 		if config.Mode == nil {
 			continue
 		}
@@ -152,12 +163,12 @@ type bound struct {
 	files   []app.File
 	folders []app.Folder
 	volumes map[string]bool
-	// instead are the paths of declared volumes that only stand for a folder.
-	instead map[string]bool
+	// instead are the paths of declared volumes that only stand for something else, with what that is.
+	instead map[string]string
 }
 
 func newBound() bound {
-	return bound{names: map[string]string{}, volumes: map[string]bool{}, instead: map[string]bool{}}
+	return bound{names: map[string]string{}, volumes: map[string]bool{}, instead: map[string]string{}}
 }
 
 // add puts what was found into the application, of which the services are read.

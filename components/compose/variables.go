@@ -81,7 +81,7 @@ func (r *reader) unsetVariables(ctx context.Context, details types.ConfigDetails
 	for _, name := range slices.Sorted(maps.Keys(r.required)) {
 		r.refuse("variables."+name, nil, "is required: "+cmp.Or(r.scrub(r.required[name]), "the file says so"), giveValue)
 	}
-	if len(r.unset) == 0 {
+	if len(r.unset)+len(r.required) == 0 {
 		return
 	}
 	// The files once more, without interpolation: to see where the variables stand.
@@ -106,6 +106,9 @@ func (r *reader) unsetVariables(ctx context.Context, details types.ConfigDetails
 		service, variable, inEnvironment := environmentPath(path, text)
 		for _, match := range variableUse.FindAllStringSubmatch(text, -1) {
 			name := match[1]
+			if _, required := r.required[name]; required {
+				r.guess(path)
+			}
 			if !r.unset[name] {
 				continue
 			}
@@ -113,7 +116,7 @@ func (r *reader) unsetVariables(ctx context.Context, details types.ConfigDetails
 				r.blank[service+"\x00"+variable] = name
 				continue
 			}
-			r.guessed[path] = true
+			r.guess(path)
 			if first, seen := used[name]; !seen || path < first {
 				used[name] = path
 			}
@@ -129,6 +132,14 @@ func (r *reader) refuseVariable(name, where string) {
 		where = "is used at " + where + " and "
 	}
 	r.refuse("variables."+name, nil, where+"has neither a value nor a default", giveValue)
+}
+
+// guess notes where a blank stands for a variable: at a path, and in the item of a list that this is a part of.
+func (r *reader) guess(path string) {
+	r.guessed[path] = true
+	if end := strings.LastIndex(path, "]"); end >= 0 {
+		r.guessed[path[:end+1]] = true
+	}
 }
 
 // inactive tells whether a path lies in a service that none of the profiles has.

@@ -51,7 +51,18 @@ func composeApplication(
 	if p.Version != "" {
 		loaded.App.Version = p.Version
 	}
-	return application{model: loaded.App, secrets: secrets}, problems.Err()
+	return application{model: loaded.App, secrets: secrets, note: verdictNote(p, loaded.Verdicts)}, problems.Err()
+}
+
+// verdictNote sums up for the reader of a preview what became of the files, and says where all of it is told.
+func verdictNote(p environment.Platform, verdicts []compose.Verdict) string {
+	counts := map[compose.Outcome]int{}
+	for _, v := range verdicts {
+		counts[v.Outcome]++
+	}
+	return fmt.Sprintf("%s: of what its Compose files say, %d is kept, %d hardened, %d moved into secrets, %d ignored; "+
+		"bin/compose explain tells each.", p.Name, counts[compose.Kept], counts[compose.Hardened], counts[compose.Moved],
+		counts[compose.Ignored])
 }
 
 // composeSource says where everything in the Compose files comes from.

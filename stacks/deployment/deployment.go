@@ -75,7 +75,13 @@ func Deploy(ctx *pulumi.Context, p Program) error {
 	if err := preflight(ctx, p, env, kubeconfig); err != nil {
 		return err
 	}
-	for _, line := range env.Describe() {
+	lines := env.Describe()
+	for _, a := range apps {
+		if a.note != "" {
+			lines = append(lines, a.note)
+		}
+	}
+	for _, line := range lines {
 		if err := ctx.Log.Info(line, nil); err != nil {
 			return fmt.Errorf("describe the environment: %w", err)
 		}
@@ -215,6 +221,8 @@ type application struct {
 	// platform has no account to begin with.
 	login          string
 	passwordSecret string
+	// note is for the reader of a preview; may be empty.
+	note string
 }
 
 // outputs is what the stack says about the platform.

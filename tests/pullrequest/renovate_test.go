@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/dekcd/dmcloud/components/catalog/images"
 )
 
 // renovatePatterns are the matchStrings of renovate.json5. Renovate and Go share a syntax of regular expressions, RE2.
@@ -23,7 +25,7 @@ func renovatePatterns(t *testing.T) []*regexp.Regexp {
 		pattern := strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(string(match[1]))
 		patterns = append(patterns, regexp.MustCompile(pattern))
 	}
-	require.Len(t, patterns, 2)
+	require.Len(t, patterns, 3)
 	return patterns
 }
 
@@ -79,6 +81,10 @@ func TestRenovateReadsPinsInEveryLanguage(t *testing.T) {
 			"# renovate: datasource=github-releases depName=pulumi/pulumi\npulumi-version: 3.259.0\n",
 			"github-releases pulumi/pulumi 3.259.0",
 		},
+		"entry of the known images": {
+			"\tentry(\"grafana/grafana\", \"11.6.0\", 472, 0, 3000).named(\"grafana\"),\n",
+			"grafana/grafana 11.6.0",
+		},
 		"Make version": {
 			"# renovate: datasource=github-releases depName=golangci/golangci-lint\nGOLANGCI_LINT=v2.15.0\n",
 			"github-releases golangci/golangci-lint 2.15.0",
@@ -95,7 +101,8 @@ func TestRenovateReadsPinsInEveryLanguage(t *testing.T) {
 
 func TestRenovateReadsEveryPinOfThisRepository(t *testing.T) {
 	t.Parallel()
-	patterns := renovatePatterns(t)
+	all := renovatePatterns(t)
+	patterns := all[:2] // the third has no comments
 	comment := regexp.MustCompile(`(?m)^\s*(?://|#) renovate: `)
 	files := regexp.MustCompile(`\.go$|\.ya?ml$|(^|/)Makefile$|^\.ci/`)
 	total := 0
@@ -125,4 +132,24 @@ func TestRenovateReadsEveryPinOfThisRepository(t *testing.T) {
 		return nil
 	}))
 	assert.Positive(t, total)
+}
+
+func TestRenovateReadsEveryVersionOfTheKnownImages(t *testing.T) {
+	t.Parallel()
+	table := renovatePatterns(t)[2:]
+	files, err := filepath.Glob(filepath.Join(root, "components/catalog/images/*.go"))
+	require.NoError(t, err)
+	var found []string
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		found = append(found, pins(table, string(content))...)
+	}
+	assert.Greater(t, len(found), 100)
+	for _, pin := range found {
+		repository, version, _ := strings.Cut(pin, " ")
+		facts, known := images.Find(repository + ":" + version)
+		assert.True(t, known, pin)
+		assert.Equal(t, repository, facts.Repository)
+	}
 }

@@ -9,33 +9,33 @@ func prometheus() []Facts {
 	var all []Facts
 	// What the project publishes itself is in two registries, and works as nobody.
 	for _, f := range []Facts{
-		entry("prometheus", "v2.53.0", nobody, nobody, 9090).database(oneServer, "/prometheus"),
-		entry("alertmanager", "v0.27.0", nobody, nobody, 9093, 9094).udp(9094).database(oneNode, "/alertmanager"),
-		entry("pushgateway", "v1.10.0", nobody, nobody, 9091),
-		entry("node-exporter", "v1.8.2", nobody, nobody, 9100),
+		entry("prom/prometheus", "v2.53.0", nobody, nobody, 9090).database(oneServer, "/prometheus"),
+		entry("prom/alertmanager", "v0.27.0", nobody, nobody, 9093, 9094).udp(9094).database(oneNode, "/alertmanager"),
+		entry("prom/pushgateway", "v1.10.0", nobody, nobody, 9091),
+		entry("prom/node-exporter", "v1.8.2", nobody, nobody, 9100),
 		// Only checks with ICMP need root.
-		entry("blackbox-exporter", "v0.25.0", nobody, nobody, 9115).any(),
-		entry("mysqld-exporter", "v0.15.1", nobody, nobody, 9104),
-		entry("snmp-exporter", "v0.26.0", nobody, nobody, 9116),
-		entry("statsd-exporter", "v0.26.0", nobody, nobody, 9102, 9125).udp(9125),
-		entry("graphite-exporter", "v0.15.0", nobody, nobody, 9108, 9109).udp(9109),
-		entry("memcached-exporter", "v0.14.4", nobody, nobody, 9150),
-		entry("consul-exporter", "v0.12.0", nobody, nobody, 9107),
-		entry("influxdb-exporter", "v0.11.5", nobody, nobody, 9122),
+		entry("prom/blackbox-exporter", "v0.25.0", nobody, nobody, 9115).any(),
+		entry("prom/mysqld-exporter", "v0.15.1", nobody, nobody, 9104),
+		entry("prom/snmp-exporter", "v0.26.0", nobody, nobody, 9116),
+		entry("prom/statsd-exporter", "v0.26.0", nobody, nobody, 9102, 9125).udp(9125),
+		entry("prom/graphite-exporter", "v0.15.0", nobody, nobody, 9108, 9109).udp(9109),
+		entry("prom/memcached-exporter", "v0.14.4", nobody, nobody, 9150),
+		entry("prom/consul-exporter", "v0.12.0", nobody, nobody, 9107),
+		entry("prom/influxdb-exporter", "v0.11.5", nobody, nobody, 9122),
 	} {
-		name := f.Repository
+		name := strings.TrimPrefix(f.Repository, "prom/")
 		f = f.named("nobody").from(github + "prometheus/" + underscored(name))
-		all = append(all, f.called("prom/"+name), f.called("quay.io/prometheus/"+name))
+		all = append(all, f, f.called("quay.io/prometheus/"+name))
 	}
 	for _, f := range []Facts{
-		entry("postgres-exporter", "v0.15.0", nobody, nobody, 9187),
-		entry("elasticsearch-exporter", "v1.7.0", nobody, nobody, 9114),
-		entry("json-exporter", "v0.6.0", nobody, nobody, 7979),
-		entry("pgbouncer-exporter", "", nobody, nobody, 9127),
+		entry("prometheuscommunity/postgres-exporter", "v0.15.0", nobody, nobody, 9187),
+		entry("prometheuscommunity/elasticsearch-exporter", "v1.7.0", nobody, nobody, 9114),
+		entry("prometheuscommunity/json-exporter", "v0.6.0", nobody, nobody, 7979),
+		entry("prometheuscommunity/pgbouncer-exporter", "", nobody, nobody, 9127),
 	} {
-		name := f.Repository
+		name := strings.TrimPrefix(f.Repository, "prometheuscommunity/")
 		f = f.named("nobody").from(github + "prometheus-community/" + underscored(name))
-		all = append(all, f.called("prometheuscommunity/"+name), f.called("quay.io/prometheuscommunity/"+name))
+		all = append(all, f, f.called("quay.io/prometheuscommunity/"+name))
 	}
 	return append(all,
 		entry("oliver006/redis_exporter", "v1.62.0", 59000, 59000, 9121).any().from(github+"oliver006/redis_exporter"),
