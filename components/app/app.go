@@ -192,7 +192,8 @@ type User struct {
 	GID int64
 }
 
-// Baseline says why a service runs as the user of its image, root included: by an exception that the environment grants.
+// Baseline says why a service runs as the user of its image, root included: by an exception that the environment
+// grants.
 type Baseline struct {
 	// Reason is for the reader of the exception.
 	Reason string
@@ -353,8 +354,8 @@ const (
 	Hexadecimal  Alphabet = "hexadecimal"
 )
 
-// MaximumFile is how many bytes a file, or all files of a folder, may hold: what the Kubernetes API takes in one object,
-// https://kubernetes.io/docs/concepts/configuration/configmap/#motivation.
+// MaximumFile is how many bytes a file, or all files of a folder, may hold: what the Kubernetes API takes in one
+// object, https://kubernetes.io/docs/concepts/configuration/configmap/#motivation.
 const MaximumFile = 1 << 20
 
 // File is a configuration file without secrets.

@@ -78,8 +78,7 @@ func (s *serviceReader) whoItIs() {
 		s.refuse(at, nil, "the image works as root only: "+reason,
 			"use another image, or have the environment grant it an exception (baseline)")
 	default:
-		repository, _ := splitTag(s.spec.Image)
-		s.refuse(at, nil, fmt.Sprintf("must not be root, and the user of %s is not known", repository),
+		s.refuse(at, nil, fmt.Sprintf("must not be root, and the user of %s is not known", untagged(s.spec.Image)),
 			`write user: "<uid>:<gid>", as its documentation or "docker run --rm --entrypoint id IMAGE" says, `+
 				"or have the environment grant it an exception (baseline)")
 	}
@@ -87,7 +86,7 @@ func (s *serviceReader) whoItIs() {
 
 // backupOf is how the data of a known database is saved: by its own means, not by copying its files.
 func backupOf(image string) app.Backup {
-	repository, _ := splitTag(image)
+	repository := untagged(image)
 	last := repository[strings.LastIndex(repository, "/")+1:]
 	switch {
 	case strings.Contains(last, "postg") || strings.Contains(last, "timescale") || last == "pgvector":

@@ -180,8 +180,8 @@ func Load(ctx context.Context, source Source) (Loaded, error) {
 	return r.out, nil
 }
 
-// Quiet silences the parser of Compose files, which prints warnings to the process's standard error: all that it warns of
-// has a verdict here. It is for main functions, as it changes the whole process.
+// Quiet silences the parser of Compose files, which prints warnings to the process's standard error: all that it
+// warns of has a verdict here. It is for main functions, as it changes the whole process.
 func Quiet() { logrus.SetOutput(io.Discard) }
 
 // ProjectName is the name Compose would give the application of a source: the one at the top of its files, else that of

@@ -100,14 +100,16 @@ const (
 
 var (
 	// dataVariables are variables whose values are names of something else than hosts.
-	dataVariables = regexp.MustCompile(`(?i)(^|[_.])(db|dbname|database|user|username|login|name|pass\w*|schema|bucket|queue|index|` +
-		`prefix|suffix|topic|type|mode|env|environment|realm|tag|role|driver|engine|log\w*|connection|collection|keyspace|` +
-		`driver|adapter|dialect|cluster|client_id|path|dir)$`)
+	dataVariables = regexp.MustCompile(`(?i)(^|[_.])(adapter|app|bucket|client_id|cluster|cmd|collection|command|component|` +
+		`connection|database|db|dbname|dialect|dir|driver|engine|env|environment|index|keyspace|log\w*|login|mode|name|` +
+		`pass\w*|path|prefix|process|queue|realm|role|schema|suffix|tag|task|topic|type|user|username)$`)
 	// hostVariables are variables whose values are hosts, alone or in a list.
-	hostVariables = regexp.MustCompile(`(?i)(host|server|broker|node|ur[li]|addr|endpoint|peer|link|upstream|backend|proxy|seed)`)
+	hostVariables = regexp.MustCompile(`(?i)(addr|backend|broker|endpoint|host|link|node|peer|proxy|seed|server|upstream|` +
+		`ur[li])`)
 	// beforeHost is what stands before a host in commands and configuration files.
-	beforeHost = regexp.MustCompile(`(?i)(host(name)?|servers?|addr(ess)?(es)?|upstream|_pass|brokers?|bootstrap\S*|endpoints?|` +
-		`ur[li]s?|nodes?|targets?|peers?|backend|reverse_proxy|proxy_to|balancer|\s-h|^-h)["']?\s*[=:\s]\s*["'\[-]*\s*$`)
+	beforeHost = regexp.MustCompile(`(?i)(_pass|addr(ess)?(es)?|backend|balancer|bootstrap\S*|brokers?|endpoints?|` +
+		`host(name)?s?|nodes?|peers?|proxy_to|reverse_proxy|servers?|targets?|upstream|ur[li]s?|\s-h|^-h)` +
+		`["']?\s*[=:\s]\s*["'\[-]*\s*$`)
 	// notHost is what follows on the name of a user or of a key.
 	notHost = regexp.MustCompile(`^(=|(:[^\s/?#"',]*)?@)`)
 	// afterKey is the end of a text in which a key says what follows.

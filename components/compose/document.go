@@ -116,8 +116,9 @@ func decidedServiceKeys() map[string]Verdict {
 			"refused; unsaid, the image's own is used"),
 		"userns_mode": refused("when it shares something; private is kept"),
 		"uts":         refused("when it shares something; private is kept"),
-		"volumes": hardened("named ones become claims, shared ones for many nodes (RWX); files and folders of configuration " +
-			"beside the Compose file are carried along; folders that are not there become claims; the rest of the host is refused"),
+		"volumes": hardened("named ones become claims, shared ones for many nodes (RWX); files and folders of " +
+			"configuration beside the Compose file are carried along; folders that are not there become claims; the rest of " +
+			"the host is refused"),
 		"working_dir": kept("of the container"),
 	}
 }

@@ -33,8 +33,8 @@ func table() string {
 <!-- Made from the rules by "go test ./components/compose -update"; don't edit. -->
 
 What becomes of each key of a [Compose file](https://github.com/compose-spec/compose-spec) in an application, and from
-there on Kubernetes. The usual outcome is given; ` + "`bin/compose explain FILE`" + ` says what becomes of the keys of a file,
-and why. A key that is not in here is refused.
+there on Kubernetes. The usual outcome is given; ` + "`bin/compose explain FILE`" + ` says what becomes of those in a
+file, and why. A key that is not in here is refused.
 
 - **kept** means in the application what it means in Compose.
 - **hardened** is carried over in a safer form.

@@ -163,8 +163,8 @@ func (s *serviceReader) hideKnown(at string, words []string) []string {
 	return out
 }
 
-// hideInCheck hands a secret of a health check over by a variable; health checks are not expanded by targets, so a shell
-// does it.
+// hideInCheck hands a secret of a health check over by a variable; health checks are not expanded by targets, so a
+// shell does it.
 func (s *serviceReader) hideInCheck(words []string) []string {
 	at, values := s.path+".healthcheck", slices.Clone(s.knownLiterals())
 	inShell := len(words) == 3 && words[1] == "-c" && shell.MatchString(words[0])

@@ -33,7 +33,8 @@ func namespace(s *serviceReader) {
 }
 
 // startCapabilities are those of Docker's default that only a process needs which starts as root and then prepares
-// files for somebody else or becomes somebody else, https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities.
+// files for somebody else or becomes somebody else,
+// https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities.
 func startCapabilities() []string {
 	return []string{
 		"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "SETFCAP", "SETGID", "SETPCAP",
@@ -64,7 +65,8 @@ func capAdd(s *serviceReader) {
 func securityOpt(s *serviceReader) {
 	for _, option := range s.spec.SecurityOpt {
 		switch strings.ReplaceAll(option, "=", ":") {
-		case "no-new-privileges", "no-new-privileges:true", "seccomp:runtime/default", "label:disable", "apparmor:docker-default":
+		case "no-new-privileges", "no-new-privileges:true", "seccomp:runtime/default", "label:disable",
+			"apparmor:docker-default":
 		default:
 			s.reject(option, "weakens the isolation of the container", "remove it")
 			return

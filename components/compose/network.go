@@ -80,7 +80,8 @@ func networks(s *serviceReader) {
 			continue
 		}
 		s.out.Networks = append(s.out.Networks, name(s.names.networks, network))
-		if of := s.spec.Networks[network]; of != nil && (of.Ipv4Address != "" || of.Ipv6Address != "" || of.MacAddress != "") {
+		of := s.spec.Networks[network]
+		if of != nil && (of.Ipv4Address != "" || of.Ipv6Address != "" || of.MacAddress != "") {
 			s.say(s.at+"."+network, Ignored, "addresses are given by the target; services are reached by name")
 		}
 	}

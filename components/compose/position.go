@@ -48,8 +48,8 @@ func (l Locator) Position(path string) string {
 	return best
 }
 
-// descend follows a path and gives the last node it finds, with how far it came. Names may hold dots, so the longest key
-// that fits is taken.
+// descend follows a path and gives the last node it finds, with how far it came. Names may hold dots, so the longest
+// key that fits is taken.
 func descend(node *yaml.Node, path string, depth int) (*yaml.Node, int) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias

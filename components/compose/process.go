@@ -1,8 +1,11 @@
 package compose
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,20 +20,19 @@ func image(s *serviceReader) {
 	case rule == "":
 		s.keep()
 	case s.adopting() && s.known.Version != "":
-		repository, _ := splitTag(s.spec.Image)
-		s.out.Image = repository + ":" + s.known.Version
+		s.out.Image = untagged(s.spec.Image) + ":" + s.known.Version
 		s.harden(fmt.Sprintf("%s; pinned to %s", rule, s.known.Version))
 	default:
 		s.reject(s.spec.Image, rule, fix)
 	}
 }
 
-// splitTag takes the tag from an image reference without digest.
-func splitTag(image string) (repository, tag string) {
+// untagged is an image reference without its tag.
+func untagged(image string) string {
 	if colon := strings.LastIndex(image, ":"); colon > strings.LastIndex(image, "/") {
-		return image[:colon], image[colon+1:]
+		return image[:colon]
 	}
-	return image, ""
+	return image
 }
 
 // build makes images on the machine that runs Compose; here they must be somewhere that all machines can fetch from.
@@ -95,11 +97,41 @@ func envFile(s *serviceReader) {
 		return
 	}
 	s.keep()
+	if s.adopting() {
+		s.unsetInFiles()
+	}
 	if _, written := s.raw["environment"]; !written {
 		// compose-go has merged the files' variables into the environment.
 		s.variablesOf(s.at, s.spec.Environment, &s.out.Env)
 	}
 }
+
+// unsetInFiles refuses variables in the service's env_files that have no value: the parser makes a blank of them.
+func (s *serviceReader) unsetInFiles() {
+	for _, file := range s.spec.EnvFiles {
+		content, err := os.ReadFile(file.Path)
+		if err != nil || file.Format == "raw" {
+			continue // what is required and missing has been refused
+		}
+		defined := map[string]bool{}
+		for line := range strings.Lines(string(content)) {
+			name, value, assigned := strings.Cut(strings.TrimSpace(line), "=")
+			if !assigned || strings.HasPrefix(name, "#") || strings.HasPrefix(value, "'") {
+				continue
+			}
+			for _, match := range plainUse.FindAllStringSubmatch(value, -1) {
+				used := cmp.Or(match[1], match[2])
+				if _, given := s.environment[used]; used != "" && !given && !defined[used] {
+					s.refuseVariable(used, s.at)
+				}
+			}
+			defined[strings.TrimSpace(strings.TrimPrefix(name, "export "))] = true
+		}
+	}
+}
+
+// plainUse finds variables in a text that have no default there.
+var plainUse = regexp.MustCompile(`\\\$|\$\$|\$\{([A-Za-z_]\w*)}|\$([A-Za-z_]\w*)`)
 
 // variablesOf adds environment variables; what looks secret becomes a secret.
 func (s *serviceReader) variablesOf(at string, environment map[string]*string, env *[]app.EnvVar) {

@@ -39,6 +39,8 @@ type reader struct {
 	names scopes
 	// directory knows who is meant by a name; nil for files that were written for dmcloud.
 	directory *directory
+	// environment are the variables that have a value.
+	environment types.Mapping
 	// unset are variables without value and default; blank says which one is the whole value of a container's variable,
 	// by service and variable.
 	unset map[string]bool
@@ -72,8 +74,9 @@ func newReader(source Source, dir string, assets fs.FS) *reader {
 	return &reader{
 		source: source, dir: dir, assets: assets, rules: serviceRules(),
 		out:   Loaded{App: app.App{Name: source.Name}, SecretValues: map[string]Sensitive{}},
-		unset: map[string]bool{}, required: map[string]string{}, guessed: map[string]bool{}, blank: map[string]string{}, generated: map[string]string{},
-		literal: map[string]string{}, taken: map[string]bool{}, modes: map[string]int{}, facts: map[string]images.Facts{}, bound: newBound(),
+		unset: map[string]bool{}, required: map[string]string{}, guessed: map[string]bool{}, blank: map[string]string{},
+		generated: map[string]string{}, literal: map[string]string{}, taken: map[string]bool{}, modes: map[string]int{},
+		facts: map[string]images.Facts{}, bound: newBound(),
 		folders: map[string]string{}, edges: map[string]bool{},
 	}
 }
@@ -108,6 +111,7 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 		r.problems.Addf(environmentFile, nil, "", "%s", err)
 		return false
 	}
+	r.environment = variables
 	details := types.ConfigDetails{WorkingDir: r.dir, Environment: variables}
 	for _, file := range r.source.Files {
 		path := file.Path

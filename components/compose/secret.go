@@ -57,11 +57,12 @@ func (r *reader) looksSecret(name, value string) bool {
 // (https://github.com/ckan/ckan-docker/blob/master/.env.example).
 func Published(password string) bool {
 	return slices.Contains([]string{
-		"123456", "12345678", "admin", "admin123", "administrator", "change_me", "change-me", "changeit", "changeme", "ckan",
-		"datapusher", "default", "dev", "development", "docker", "elastic", "example", "guest", "keycloak", "letmein", "minio",
-		"minio123", "minioadmin", "mysql", "omero", "p4ssw0rd", "pass", "passw0rd", "password", "password123", "postgres",
-		"postgrespw", "qwerty", "redis", "replaceme", "root", "rootpassword", "s3cr3t", "secret", "seek", "seek_db_password",
-		"seek_db_user", "seek_root", "supersecret", "test", "test1234", "todo", "toor", "user", "wordpress",
+		"123456", "12345678", "admin", "admin123", "administrator", "change_me", "change-me", "changeit", "changeme",
+		"ckan", "datapusher", "default", "dev", "development", "docker", "elastic", "example", "guest", "keycloak",
+		"letmein", "minio", "minio123", "minioadmin", "mysql", "omero", "p4ssw0rd", "pass", "passw0rd", "password",
+		"password123", "postgres", "postgrespw", "qwerty", "redis", "replaceme", "root", "rootpassword", "s3cr3t",
+		"secret", "seek", "seek_db_password", "seek_db_user", "seek_root", "supersecret", "test", "test1234", "todo",
+		"toor", "user", "wordpress",
 	}, strings.ToLower(password))
 }
 

@@ -405,10 +405,10 @@ var errNotConfiguration = errors.New("not configuration")
 func configurationFile(name string) bool {
 	extension := strings.ToLower(filepath.Ext(name))
 	return slices.Contains([]string{
-		"", ".acl", ".cer", ".cfg", ".cnf", ".conf", ".config", ".crt", ".css", ".csv", ".dist", ".dtd", ".env", ".htm", ".html",
-		".ico", ".ini", ".j2", ".jpg", ".json", ".key", ".ldif", ".list", ".lua", ".md", ".pem", ".png", ".properties", ".rb",
-		".rules", ".schema", ".sh", ".sql", ".svg", ".template", ".tmpl", ".toml", ".tpl", ".txt", ".vcl", ".xml", ".xsd", ".yaml",
-		".yml",
+		"", ".acl", ".cer", ".cfg", ".cnf", ".conf", ".config", ".crt", ".css", ".csv", ".dist", ".dtd", ".env",
+		".htm", ".html", ".ico", ".ini", ".j2", ".jpg", ".json", ".key", ".ldif", ".list", ".lua", ".md", ".pem",
+		".png", ".properties", ".rb", ".rules", ".schema", ".sh", ".sql", ".svg", ".template", ".tmpl", ".toml",
+		".tpl", ".txt", ".vcl", ".xml", ".xsd", ".yaml", ".yml",
 	}, extension)
 }
 
@@ -420,14 +420,15 @@ func configurationTarget(target string) bool {
 		}
 	}
 	last := target[strings.LastIndex(target, "/")+1:]
-	return strings.Contains(last, "conf") || slices.Contains([]string{"provisioning", "realms", "import", "templates"}, last) ||
+	return strings.Contains(last, "conf") ||
+		slices.Contains([]string{"provisioning", "realms", "import", "templates"}, last) ||
 		strings.HasPrefix(target, "/opt/") && strings.Contains(target, "conf")
 }
 
 func (s *serviceReader) boundFile(at, relative, target string, info fs.FileInfo) {
 	if info.Size() > app.MaximumFile {
-		s.refuse(at, relative, fmt.Sprintf("holds %d bytes, and configuration can hold %d at most", info.Size(), app.MaximumFile),
-			"put it into the image or on a volume")
+		s.refuse(at, relative, fmt.Sprintf("holds %d bytes, and configuration can hold %d at most", info.Size(),
+			app.MaximumFile), "put it into the image or on a volume")
 		return
 	}
 	content, err := fs.ReadFile(s.assets, relative)
@@ -437,7 +438,8 @@ func (s *serviceReader) boundFile(at, relative, target string, info fs.FileInfo)
 	}
 	if s.secretFile(string(content)) {
 		s.say(at, Moved, "the file holds a secret and became one")
-		s.out.Mounts = append(s.out.Mounts, app.Mount{Path: target, Secret: s.fileSecret(relative, string(content)), ReadOnly: true})
+		s.out.Mounts = append(s.out.Mounts,
+			app.Mount{Path: target, Secret: s.fileSecret(relative, string(content)), ReadOnly: true})
 		return
 	}
 	text := s.note(string(content))

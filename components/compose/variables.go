@@ -175,7 +175,8 @@ func visitStrings(path string, node any, visit func(path, text string)) {
 // listItem is the end of a path that leads to an item of a list.
 var listItem = regexp.MustCompile(`\[\d+]$`)
 
-// environmentPath takes apart the path of a container's variable, which stands in a mapping or, with its name, in a list.
+// environmentPath takes apart the path of a container's variable, which stands in a mapping or, with its name, in a
+// list.
 func environmentPath(path, text string) (service, variable string, ok bool) {
 	rest, ok := strings.CutPrefix(path, "services.")
 	if !ok {

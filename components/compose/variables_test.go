@@ -300,3 +300,22 @@ func problems(t *testing.T, err error) []string {
 	}
 	return texts
 }
+
+func TestVariablesInAnEnvFileNeedAValueToo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"compose.yaml": "services: {web: {image: 'nginx:1.28.0', env_file: [web.env, {path: raw.env, format: raw}]}}\n",
+		".env":         "KNOWN=1\n",
+		"web.env":      "A=x\nB=${A}/${KNOWN}/${OTHER:-y}\nC='${QUOTED}'\n# D=${COMMENT}\nURL=http://u:${NOBODY}@db\n",
+		"raw.env":      "E=${RAW}\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	_, err := compose.Load(t.Context(), compose.Source{
+		Name: "archive", Dir: dir, Files: []compose.File{{Path: "compose.yaml"}}, Adopt: true,
+	})
+	require.EqualError(t, err, "reading the Compose files of archive: variables.NOBODY: is used at services.web.env_file and "+
+		"has neither a value nor a default; give it a value in the file .env beside the Compose file, or among the variables "+
+		"of the environment")
+}

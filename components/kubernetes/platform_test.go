@@ -420,7 +420,8 @@ func TestAChangedFileIsReplacedUnderTheSameName(t *testing.T) {
 	for _, content := range []string{"blue", "red"} {
 		a := lab.App()
 		a.Files[0].Content = content
-		r := recorder.Run(t, options(), program(map[string]platforms.PlatformArgs{"research": {App: a, Cluster: lab.Cluster()}}))
+		args := map[string]platforms.PlatformArgs{"research": {App: a, Cluster: lab.Cluster()}}
+		r := recorder.Run(t, options(), program(args))
 		names = append(names,
 			r.Get("kubernetes:core/v1:ConfigMap", "research-settings").At("metadata.name").StringValue())
 	}

@@ -23,8 +23,8 @@ import (
 // pairsPerLoop is how often each file is converted by both programs in one turn of a benchmark.
 const pairsPerLoop = 3
 
-// BenchmarkConvertAgainstKompose converts the accepted projects of the corpus with bin/compose and with kompose, as whole
-// processes in turn. A ratio is how many times longer kompose takes; x-kompose-min is that of the worst file.
+// BenchmarkConvertAgainstKompose converts the accepted projects of the corpus with bin/compose and with kompose, as
+// whole processes in turn. A ratio is how many times longer kompose takes; x-kompose-min is that of the worst file.
 func BenchmarkConvertAgainstKompose(b *testing.B) {
 	tools, err := toolchain.Ensure(b.Context(), os.Stderr, toolchain.Kompose)
 	require.NoError(b, err)
@@ -66,8 +66,8 @@ func BenchmarkConvertAgainstKompose(b *testing.B) {
 	b.ReportMetric(median(theirs).Seconds()*1e3, "ms-kompose")
 }
 
-// BenchmarkThousandServices converts generated files. Time and memory are those of the whole process; KiB/service is what
-// a service adds beyond 500 of them, so it stays as it is when memory grows in proportion.
+// BenchmarkThousandServices converts generated files. Time and memory are those of the whole process; KiB/service is
+// what a service adds beyond 500 of them, so it stays as it is when memory grows in proportion.
 func BenchmarkThousandServices(b *testing.B) {
 	program := buildProgram(b)
 	sizes := []int{100, 500, 1000}

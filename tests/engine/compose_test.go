@@ -129,6 +129,7 @@ func (b *bed) platforms(t *testing.T, platforms []map[string]any) {
 	require.True(t, found)
 	text, err := json.Marshal(platforms)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(b.options.StackFile, fmt.Appendf(nil, "%s  dmcloud:platforms: %s\n", before, text), 0o600))
+	changed := fmt.Appendf(nil, "%s  dmcloud:platforms: %s\n", before, text)
+	require.NoError(t, os.WriteFile(b.options.StackFile, changed, 0o600))
 	b.reopen(t)
 }

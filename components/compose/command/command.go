@@ -93,16 +93,16 @@ func (l *list) Set(value string) error {
 func (r *request) flags(command string, out io.Writer) *flag.FlagSet {
 	f := flag.NewFlagSet("compose "+command, flag.ContinueOnError)
 	f.SetOutput(out)
-	f.StringVar(&r.name, "name", "", "`name` of the application and its namespace (default: the file's own, or its folder's)")
+	f.StringVar(&r.name, "name", "", "`name` of the application and its namespace (default: the file's, or its folder's)")
 	f.Var(&r.profiles, "profile", "Compose `profile` to activate; may be repeated")
-	f.Var(&r.variables, "env", "`NAME=value` of a variable in the files; may be repeated, and wins over .env and the shell")
+	f.Var(&r.variables, "env", "`NAME=value` of a variable in the files, before .env and the shell; may be repeated")
 	f.Var(&r.expose, "expose", "`service[:port]=host`: open a service to people by this DNS name; may be repeated")
-	f.Var(&r.open, "open", "`service:port[/udp]=range,…`: open a port that is not HTTP to address ranges; may be repeated")
+	f.Var(&r.open, "open", "`service:port[/udp]=range,…`: open what is not HTTP to address ranges; may be repeated")
 	f.Var(&r.baseline, "baseline", "`service=reason` that may run as its image's user, root included; may be repeated")
 	f.BoolVar(&r.protected, "protected", false, "refuse passwords that everybody knows")
 	c := &r.cluster
 	f.StringVar(&c.Environment, "environment", "compose", "`name` of the environment, for labels")
-	f.StringVar(&c.PodSecurityVersion, "pod-security", "v1.37", "Kubernetes `minor` whose Pod Security Standards are enforced")
+	f.StringVar(&c.PodSecurityVersion, "pod-security", "v1.37", "Kubernetes `minor` whose Pod Security is enforced")
 	f.StringVar(&c.StorageClass, "storage-class", "", "StorageClass of volumes (default: the cluster's)")
 	f.StringVar(&c.SharedStorageClass, "shared-storage-class", "",
 		"StorageClass of volumes that several services mount (default: the cluster's, which must make ReadWriteMany ones)")

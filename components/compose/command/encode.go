@@ -18,9 +18,9 @@ import (
 	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 )
 
-// encoder writes Kubernetes objects as YAML documents. encoding/json, by which sigs.k8s.io/yaml writes them, first looks
-// at all types that a pod could hold, and that takes longer than everything else convert does. Here only what an object
-// does hold is visited.
+// encoder writes Kubernetes objects as YAML documents. encoding/json, by which sigs.k8s.io/yaml writes them, first
+// looks at all types that a pod could hold, and that takes longer than everything else convert does. Here only what
+// an object does hold is visited.
 type encoder struct {
 	// fields are those of the types visited so far.
 	fields map[reflect.Type][]field
@@ -137,7 +137,7 @@ func (e *encoder) value(v reflect.Value) (*yaml.Node, error) {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		v = v.Elem()
 	}
-	switch v.Kind() { //nolint:exhaustive // the API has no others
+	switch v.Kind() {
 	case reflect.Struct:
 		if special, ok := v.Interface().(json.Marshaler); ok {
 			return own(special)

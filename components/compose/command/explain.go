@@ -78,7 +78,8 @@ func (r report) table(w io.Writer) error {
 		return fmt.Errorf("write the table: %w", err)
 	}
 	fmt.Fprintf(w, "\n%s: %d verdicts: %d kept, %d hardened, %d moved, %d ignored, %d refused\n", r.Name, len(r.Verdicts),
-		counts[compose.Kept], counts[compose.Hardened], counts[compose.Moved], counts[compose.Ignored], counts[compose.Refused])
+		counts[compose.Kept], counts[compose.Hardened], counts[compose.Moved], counts[compose.Ignored],
+		counts[compose.Refused])
 	for _, v := range r.Verdicts {
 		if v.Outcome == compose.Refused {
 			fmt.Fprintln(w, "  "+strings.TrimSpace(v.line()))

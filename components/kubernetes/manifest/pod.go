@@ -121,7 +121,8 @@ const (
 )
 
 // literal protects text from Kubernetes, which puts the values of variables where a word or a value says $(NAME); only
-// the names given are left to it. See https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/.
+// the names given are left to it. See
+// https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/.
 func literal(words []string, expand []string) []string {
 	if words == nil {
 		return nil
@@ -138,7 +139,7 @@ func literalText(text string, expand []string) string {
 		return text
 	}
 	var b strings.Builder
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		b.WriteByte(text[i])
 		if text[i] != '$' || i+1 == len(text) || text[i+1] != '$' && text[i+1] != '(' {
 			continue

@@ -1,5 +1,5 @@
-// Command toolchain makes sure that the tools of the given sets (pulumi, sandbox, kubectl, kompose) can be used: it finds them
-// on the machine or builds them. It is silent when there is nothing to do.
+// Command toolchain makes sure that the tools of the given sets (pulumi, sandbox, kubectl, kompose) can be used: it
+// finds them on the machine or builds them. It is silent when there is nothing to do.
 //
 // With -env it prints shell commands that put them on PATH: eval "$(toolchain -env pulumi)".
 package main
