@@ -421,7 +421,8 @@ services:
 	require.EqualError(t, err, `reading the Compose files of archive: 8 problems:
   1. services.db.image: db:latest: the tag "latest" moves; write a version or add the digest
   2. services.db.pid: host: shares a namespace of the host; remove it
-  3. services.db.volumes[0]: /host: mounts a folder of the host; use a volume and copy the data into it, or keep a configuration file beside the Compose file
+  3. services.db.volumes[0]: /host: mounts a folder of the host; use a volume and copy the data into it, `+
+		`or keep a configuration file beside the Compose file
   4. services.web.image: archive: has neither a version nor a digest; write "archive:<version>"
   5. services.web.privileged: true: gives control over the host; remove it
   6. services.web.user: root: runs as root; name the image's own user, as in "1000:1000"

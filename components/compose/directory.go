@@ -100,12 +100,12 @@ const (
 
 var (
 	// dataVariables are variables whose values are names of something else than hosts.
-	dataVariables = regexp.MustCompile(`(?i)(^|[_.])(adapter|app|bucket|client_id|cluster|cmd|collection|command|component|` +
-		`connection|database|db|dbname|dialect|dir|driver|engine|env|environment|index|keyspace|log\w*|login|mode|name|` +
+	dataVariables = regexp.MustCompile(`(?i)(^|[_.])(adapter|app|bucket|client_id|cluster|cmd|collection|command|` +
+		`component|connection|database|db|dbname|dialect|dir|driver|engine|env|environment|index|keyspace|log\w*|login|mode|name|` +
 		`pass\w*|path|prefix|process|queue|realm|role|schema|suffix|tag|task|topic|type|user|username)$`)
 	// hostVariables are variables whose values are hosts, alone or in a list.
-	hostVariables = regexp.MustCompile(`(?i)(addr|backend|broker|endpoint|host|link|node|peer|proxy|seed|server|upstream|` +
-		`ur[li])`)
+	hostVariables = regexp.MustCompile(`(?i)(addr|backend|broker|endpoint|host|link|node|peer|proxy|seed|server|` +
+		`upstream|ur[li])`)
 	// beforeHost is what stands before a host in commands and configuration files.
 	beforeHost = regexp.MustCompile(`(?i)(_pass|addr(ess)?(es)?|backend|balancer|bootstrap\S*|brokers?|endpoints?|` +
 		`host(name)?s?|nodes?|peers?|proxy_to|reverse_proxy|servers?|targets?|upstream|ur[li]s?|\s-h|^-h)` +

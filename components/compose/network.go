@@ -325,9 +325,17 @@ func (s *serviceReader) route() {
 				s.problems.Addf("expose."+key, nil, `write "service: host" or "service:port: host"`, "must end in a port")
 				continue
 			}
-			if s.adopting() {
+			if s.adopting() && s.out.Port(port) == nil {
+				if inside := s.publishedAs(number); inside != 0 {
+					s.problems.Addf("expose."+key, nil, fmt.Sprintf("write %s:%d", s.original, inside),
+						"is the port on the machine that runs Docker; the service listens on another")
+					continue
+				}
 				s.listen("", port, "")
 			}
+		}
+		if port == 0 {
+			port = s.mainPort()
 		}
 		if port == 0 {
 			if len(s.out.Ports) != 1 {
@@ -343,6 +351,35 @@ func (s *serviceReader) route() {
 		}
 		s.way(*route, routeName, s.source.Expose[key], port)
 	}
+}
+
+// mainPort is the port that people mean when they name none: the only one that the file publishes, or the one that the
+// image is known for. It is 0 when there is no such.
+func (s *serviceReader) mainPort() int {
+	if !s.adopting() {
+		return 0
+	}
+	published := map[uint32]bool{}
+	for _, p := range s.spec.Ports {
+		published[p.Target] = true
+	}
+	switch {
+	case len(published) == 1:
+		return int(s.spec.Ports[0].Target)
+	case len(published) == 0 && len(s.known.Ports) > 0:
+		return s.known.Ports[0].Number
+	}
+	return 0
+}
+
+// publishedAs is the port of the container that is published under a number; 0 when none is.
+func (s *serviceReader) publishedAs(number string) int {
+	for _, p := range s.spec.Ports {
+		if p.Published == number {
+			return int(p.Target)
+		}
+	}
+	return 0
 }
 
 // open makes the ways in for what is not HTTP, where the environment asks for them.

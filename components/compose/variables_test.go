@@ -315,7 +315,7 @@ func TestVariablesInAnEnvFileNeedAValueToo(t *testing.T) {
 	_, err := compose.Load(t.Context(), compose.Source{
 		Name: "archive", Dir: dir, Files: []compose.File{{Path: "compose.yaml"}}, Adopt: true,
 	})
-	require.EqualError(t, err, "reading the Compose files of archive: variables.NOBODY: is used at services.web.env_file and "+
-		"has neither a value nor a default; give it a value in the file .env beside the Compose file, or among the variables "+
-		"of the environment")
+	require.EqualError(t, err, "reading the Compose files of archive: variables.NOBODY: is used at services.web.env_file "+
+		"and has neither a value nor a default; give it a value in the file .env beside the Compose file, or among the "+
+		"variables of the environment")
 }

@@ -80,7 +80,7 @@ func TestEqualOptionsMakeEqualApplications(t *testing.T) {
 func TestDefaultIsTheNewestMinor(t *testing.T) {
 	t.Parallel()
 	profiles := ckan.Profiles()
-	assert.Equal(t, profiles[len(profiles)-1].Minor, ckan.Default)
+	assert.Equal(t, ckan.Default, profiles[len(profiles)-1].Minor)
 	assert.Equal(t, load(t, plain(ckan.Default)), load(t, plain("")))
 }
 

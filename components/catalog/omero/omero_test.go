@@ -81,7 +81,7 @@ func TestEqualOptionsMakeEqualApplications(t *testing.T) {
 func TestDefaultIsTheNewestMinor(t *testing.T) {
 	t.Parallel()
 	profiles := omero.Profiles()
-	assert.Equal(t, profiles[len(profiles)-1].Minor, omero.Default)
+	assert.Equal(t, omero.Default, profiles[len(profiles)-1].Minor)
 	assert.Equal(t, load(t, plain(omero.Default)), load(t, plain("")))
 }
 

@@ -151,6 +151,12 @@ func (r *request) read(ctx context.Context, p Process, files []string) (result, 
 	default:
 		out.refused = problem.List{{Path: "compose", Rule: err.Error()}}
 	}
+	for _, one := range r.baseline {
+		service, _, _ := strings.Cut(one, "=")
+		if err == nil && loaded.App.Service(service) == nil {
+			out.refused.Addf("baseline."+service, nil, "name a service as it is called where it runs", "no such active service")
+		}
+	}
 	for _, found := range out.refused {
 		same := func(v compose.Verdict) bool { return v.Path == found.Path && v.Outcome == compose.Refused }
 		if !slices.ContainsFunc(out.verdicts, same) {

@@ -139,7 +139,9 @@ func shortHash(of string) string {
 func (r *renderer) secrets() {
 	for _, s := range r.app.Secrets {
 		meta := r.meta(s.Name)
-		meta.Annotations = map[string]string{AnnotationReason: s.Purpose}
+		if s.Purpose != "" {
+			meta.Annotations = map[string]string{AnnotationReason: s.Purpose}
+		}
 		immutable := true
 		r.add(Object{Value: &corev1.Secret{
 			TypeMeta: typeMeta("v1", "Secret"), ObjectMeta: meta, Type: corev1.SecretTypeOpaque, Immutable: &immutable,

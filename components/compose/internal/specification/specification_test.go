@@ -1,7 +1,7 @@
 package specification_test
 
 import (
-	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,8 +61,7 @@ func changes(document map[string]any) []change {
 		for _, value := range []any{"text", 7.0, true, nil, []any{"a", "a"}, map[string]any{"unknown": "x"}} {
 			changed := clone(document)
 			set(changed, path, value)
-			text, _ := json.Marshal(append(path, value))
-			all = append(all, change{changed, string(text)})
+			all = append(all, change{changed, fmt.Sprint(append(path, value))})
 		}
 	}
 	return all
@@ -87,10 +86,26 @@ func paths(node any, at []any) [][]any {
 }
 
 func clone(node map[string]any) map[string]any {
-	text, _ := json.Marshal(node)
-	var fresh map[string]any
-	_ = json.Unmarshal(text, &fresh)
+	fresh, _ := copied(node).(map[string]any)
 	return fresh
+}
+
+func copied(node any) any {
+	switch v := node.(type) {
+	case map[string]any:
+		fresh := make(map[string]any, len(v))
+		for key, value := range v {
+			fresh[key] = copied(value)
+		}
+		return fresh
+	case []any:
+		fresh := make([]any, 0, len(v))
+		for _, value := range v {
+			fresh = append(fresh, copied(value))
+		}
+		return fresh
+	}
+	return node
 }
 
 func set(node any, path []any, value any) {
