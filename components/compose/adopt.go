@@ -3,8 +3,11 @@ package compose
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/docker/go-units"
 
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/images"
@@ -43,6 +46,8 @@ func (s *serviceReader) adopt() {
 			s.say(s.path+".environment."+variable, Hardened, "set, as the image needs it without root")
 		}
 	}
+	s.dataBelow()
+	s.memory()
 	s.out.BindCapability = s.out.BindCapability || s.known.BindCapability
 	if s.out.Role == "" {
 		s.out.Role = s.known.Role
@@ -50,6 +55,50 @@ func (s *serviceReader) adopt() {
 	if s.out.Singleton == "" && s.out.Replicas == 1 && s.keepsData() {
 		s.out.Singleton = s.known.Singleton
 	}
+}
+
+// dataBelow moves the data of PostgreSQL into a folder of its own where it would be the top of a volume: initdb must own
+// it, and find it empty.
+func (s *serviceReader) dataBelow() {
+	for i, e := range s.out.Env {
+		mounted := slices.ContainsFunc(s.out.Mounts, func(m app.Mount) bool { return m.Volume != "" && m.Path == e.Value })
+		if e.Name == "PGDATA" && mounted {
+			s.out.Env[i].Value += "/pgdata"
+			s.say(s.path+".environment.PGDATA", Hardened, "a folder of its own in the volume, whose top is not empty")
+		}
+	}
+}
+
+const (
+	// adoptedMemory is the most memory of a service whose file sets no limit: Docker sets none, and a cluster must.
+	adoptedMemory = 2 << 30
+	// heapShare is how many times its heap a Java program takes, metaspace, threads and buffers included.
+	heapShare = 2
+)
+
+// heap is the size of a Java heap, in options or variables.
+var heap = regexp.MustCompile(`-Xmx(\d{1,7})([kKmMgG])`)
+
+// memory limits what the service may use when its file does not.
+func (s *serviceReader) memory() {
+	r := &s.out.Resources
+	if r.MemoryLimit > 0 {
+		return
+	}
+	limit := int64(adoptedMemory)
+	texts := slices.Concat(s.out.Entrypoint, s.out.Args)
+	for _, e := range s.out.Env {
+		texts = append(texts, e.Value)
+	}
+	for _, match := range heap.FindAllStringSubmatch(strings.Join(texts, " "), -1) {
+		if bytes, err := units.RAMInBytes(match[1] + match[2]); err == nil {
+			limit = max(limit, heapShare*bytes)
+		}
+	}
+	r.MemoryLimit = max(limit, r.MemoryRequest)
+	s.say(s.path+".deploy.resources.limits.memory", Hardened,
+		"%s at most, as the file sets no limit", units.CustomSize("%.4g%s", float64(r.MemoryLimit), 1024,
+			[]string{"B", "Ki", "Mi", "Gi", "Ti"}))
 }
 
 // keepsData tells whether one of the image's data folders is on a volume.

@@ -152,6 +152,7 @@ func TestWhatIsKnownIsSaid(t *testing.T) {
 	t.Parallel()
 	loaded := load(t, asFound("services: {db: {image: 'postgres'}, app: {image: 'node:22'}}"))
 	assert.Equal(t, []string{
+		"services.db.deploy.resources.limits.memory: hardened 2Gi at most, as the file sets no limit",
 		"services.db.environment.PGDATA: hardened set, as the image needs it without root",
 		"services.db.image: hardened has neither a version nor a digest; pinned to 17.5",
 		"services.db.user: hardened 999:999, the image's own user instead of root",
@@ -197,7 +198,8 @@ func TestImagesThatCannotBeAdopted(t *testing.T) {
 		},
 		"a user whose number nobody knows": {
 			"image: 'nginx:1.28.0'\n    user: alice",
-			[]string{`services.web.user: alice: must be numeric, names are known inside the image only; write "uid:gid"`},
+			[]string{`services.web.user: alice: must be numeric, names are known inside the image only; ` +
+				`write "uid:gid", as "docker run --rm --entrypoint id IMAGE" says`},
 		},
 		"no image": {"restart: always", []string{
 			`compose: service "web" has neither an image nor a build context specified: invalid compose project`,
@@ -312,7 +314,7 @@ services:
 	loaded := load(t, source)
 	a := loaded.App
 	assert.Equal(t, &app.Health{
-		TCP: true, Port: 3306, Interval: 30 * time.Second, Timeout: 30 * time.Second, Retries: 3, StartPeriod: time.Minute,
+		TCP: true, Port: 3306, Interval: 30 * time.Second, Timeout: 30 * time.Second, Retries: 3, StartPeriod: 10 * time.Minute,
 	}, a.Service("db").Health)
 	assert.Equal(t, []string{
 		"services.db.healthcheck: hardened port 3306 must be open, as web waits until the service is healthy " +
@@ -320,6 +322,7 @@ services:
 	}, verdicts(loaded.Verdicts, "services.db.healthcheck"))
 	assert.Equal(t, &app.Health{
 		Exec: []string{"redis-cli", "ping"}, Interval: time.Second, Timeout: time.Second, Retries: 1,
+		StartPeriod: 10 * time.Minute,
 	}, a.Service("own").Health, "what targets can't do becomes the nearest")
 	assert.Nil(t, a.Service("other").Health, "nobody waits")
 	assert.Equal(t, []app.Dependency{

@@ -149,6 +149,7 @@ func (d *directory) read(kind textKind, variable, text string) (string, []mentio
 			end++
 		}
 		word := strings.TrimRight(text[start:end], ".-")
+		mentions = append(mentions, d.many(word, text[end:])...)
 		if service, ok := d.services[word]; ok {
 			before, after := text[max(0, start-lookBehind):start], text[start+len(word):]
 			if port, host := hostPosition(kind, variable, before, after); host {
@@ -168,6 +169,27 @@ func (d *directory) read(kind textKind, variable, text string) (string, []mentio
 	}
 	out.WriteString(text[copied:])
 	return out.String(), mentions
+}
+
+// several is a range of numbers that ends the names of several hosts, "minio{1...4}".
+var several = regexp.MustCompile(`^\{(\d{1,3})\.\.\.?(\d{1,3})\}(:(\d{1,5}))?`)
+
+// many finds services that a text names together.
+func (d *directory) many(word, after string) []mention {
+	match := several.FindStringSubmatch(after)
+	if match == nil || word == "" {
+		return nil
+	}
+	var mentions []mention
+	first, _ := strconv.Atoi(match[1])
+	last, _ := strconv.Atoi(match[2])
+	for i := first; i <= last; i++ {
+		host := word + strconv.Itoa(i)
+		if service, ok := d.services[host]; ok {
+			mentions = append(mentions, mention{service: service, name: host, port: leadingPort(match[3])})
+		}
+	}
+	return mentions
 }
 
 func hostByte(b byte) bool {

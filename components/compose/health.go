@@ -20,6 +20,8 @@ const (
 	defaultInterval = 30 * time.Second
 	defaultTimeout  = 30 * time.Second
 	defaultFailures = 3
+	// firstStart is how long a service may take to start whose file was written for Docker: databases are set up then.
+	firstStart = 10 * time.Minute
 )
 
 func stopGracePeriod(s *serviceReader) {
@@ -84,6 +86,8 @@ func healthcheck(s *serviceReader) {
 		s.out.Health.Interval = max(s.out.Health.Interval, time.Second)
 		s.out.Health.Timeout = max(s.out.Health.Timeout, time.Second)
 		s.out.Health.Retries = max(s.out.Health.Retries, 1)
+		// Docker only says that a container is unhealthy; here it would be stopped amid its first start.
+		s.out.Health.StartPeriod = max(s.out.Health.StartPeriod, firstStart)
 	}
 }
 
@@ -157,7 +161,7 @@ func (r *reader) healthy(services []*serviceReader) {
 			}
 			to.out.Health = &app.Health{
 				TCP: true, Port: to.out.Ports[tcp].Number, Interval: defaultInterval, Timeout: defaultTimeout,
-				Retries: defaultFailures, StartPeriod: time.Minute,
+				Retries: defaultFailures, StartPeriod: firstStart,
 			}
 			r.say(to.path+".healthcheck", Hardened, "%s", fmt.Sprintf(
 				"port %d must be open, as %s waits until the service is healthy and the file does not say how to tell",

@@ -11,7 +11,7 @@ import (
 )
 
 // minimumLiteral is how long a secret must be to be looked for in other texts: shorter ones stand there by chance.
-const minimumLiteral = 5
+const minimumLiteral = 8
 
 var (
 	// flagValue is an option with its value in one word: "--password=x".
@@ -21,6 +21,8 @@ var (
 	// optionInScript is an option with its value in a shell script, and setInScript a variable that one sets.
 	optionInScript = regexp.MustCompile(`(--?[A-Za-z][\w.-]*[= ])` + valueInScript)
 	setInScript    = regexp.MustCompile(`((?:^|[\s;|&(])[A-Za-z_]\w*=)` + valueInScript)
+	// clientPassword is the password of a MySQL client, which follows its option without a gap.
+	clientPassword = regexp.MustCompile(`(\b(?:mysql|mariadb)[\w-]*\s(?:[^|;&]*?\s)?-p)` + valueInScript)
 	// wordInScript is a word of a shell script, quotes left out.
 	wordInScript = regexp.MustCompile(`[^\s"'$;|&<>()]+`)
 )
@@ -42,6 +44,23 @@ func (r *reader) hideLiterals(services []*serviceReader) {
 		s.out.Args = s.hideKnown(s.path+".command", s.out.Args)
 		if s.out.Health != nil && len(s.out.Health.Exec) > 0 {
 			s.out.Health.Exec = s.hideInCheck(s.out.Health.Exec)
+		}
+		s.hideInVariables()
+	}
+}
+
+// hideInVariables moves variables whose values hold a secret that stands elsewhere, whatever their names are.
+func (s *serviceReader) hideInVariables() {
+	for i, e := range s.out.Env {
+		if e.Secret != "" || len(e.Value) < minimumLiteral {
+			continue
+		}
+		if !slices.ContainsFunc(s.knownLiterals(), func(value string) bool { return standsIn(e.Value, value) }) {
+			continue
+		}
+		if secret := s.move(s.out.Name, e.Name, e.Value); secret != "" {
+			s.out.Env[i] = app.EnvVar{Name: e.Name, Secret: secret}
+			s.say(s.path+".environment."+e.Name, Moved, "the value holds a secret and became one, %s", secret)
 		}
 	}
 }
@@ -101,7 +120,7 @@ func (s *serviceReader) expanded(at, what, value string) string {
 	}
 	variable := s.hidden[value]
 	if variable == "" {
-		variable = s.freeVariable(strings.ToUpper(strings.ReplaceAll(slug(what), "-", "_")))
+		variable = s.freeVariable(variableFor(what))
 		secret := s.move(s.out.Name, variable, value)
 		if secret == "" {
 			s.refuse(at, nil, "holds a literal secret and no name is free for it", "declare it in secrets")
@@ -134,10 +153,18 @@ func (r *reader) knownLiterals() []string {
 		return r.sorted
 	}
 	literals := slices.DeleteFunc(slices.Collect(maps.Keys(r.literal)), func(value string) bool {
-		return len(value) < minimumLiteral || strings.Contains(value, "\n")
+		return !distinctive(value)
 	})
 	r.sorted, r.sortedOf = longestFirst(literals), len(r.literal)
 	return r.sorted
+}
+
+// distinctive tells whether a secret can be told from other words: it is long, no usual word, and one line.
+func distinctive(value string) bool {
+	if len(value) < minimumLiteral || strings.Contains(value, "\n") || Published(value) {
+		return false
+	}
+	return strings.ContainsFunc(value, func(c rune) bool { return c < 'a' || c > 'z' })
 }
 
 func longestFirst(literals []string) []string {
@@ -166,68 +193,81 @@ func (s *serviceReader) hideKnown(at string, words []string) []string {
 // hideInCheck hands a secret of a health check over by a variable; health checks are not expanded by targets, so a
 // shell does it.
 func (s *serviceReader) hideInCheck(words []string) []string {
-	at, values := s.path+".healthcheck", slices.Clone(s.knownLiterals())
 	inShell := len(words) == 3 && words[1] == "-c" && shell.MatchString(words[0])
-	script := strings.Join(words, " ")
+	var script string
 	if inShell {
 		script = words[2]
+	} else {
+		quoted := make([]string, 0, len(words))
+		for _, word := range words {
+			quoted = append(quoted, quote(word))
+		}
+		script = strings.Join(quoted, " ")
 	}
-	settings := slices.Concat(setInScript.FindAllStringSubmatch(script, -1),
-		optionInScript.FindAllStringSubmatch(script, -1))
+	before := script
+	for _, setting := range []*regexp.Regexp{setInScript, optionInScript, clientPassword} {
+		script = setting.ReplaceAllStringFunc(script, func(text string) string {
+			match := setting.FindStringSubmatch(text)
+			value := strings.Trim(match[2], `"'`)
+			if setting != clientPassword && !secretFlag(match[1], value) {
+				return text
+			}
+			if variable := s.handedOver(match[1], value); variable != "" {
+				return match[1] + `"${` + variable + `}"`
+			}
+			return text
+		})
+	}
 	for _, word := range wordInScript.FindAllString(script, -1) {
 		if LooksSecret("", word) {
-			settings = append(settings, []string{word, "healthcheck-secret", word})
-		}
-	}
-	for _, match := range settings {
-		value := strings.Trim(match[2], `"'`)
-		if !secretFlag(match[1], value) || slices.Contains(values, value) {
-			continue
-		}
-		if s.source.Protected && Published(value) {
-			s.refuse(at, nil, "holds a published default password", "choose another")
-			continue
-		}
-		if s.move(s.out.Name, strings.ToUpper(strings.ReplaceAll(slug(match[1]), "-", "_")), value) != "" {
-			values = append(values, value) // however short it is: the option says what it is
-		}
-	}
-	out := slices.Clone(words)
-	if !inShell {
-		for i, word := range out {
-			out[i] = quote(word)
-		}
-	}
-	found := false
-	for _, value := range longestFirst(values) {
-		for i := range out {
-			if inShell && i < len(out)-1 || !standsIn(out[i], value) {
-				continue
+			if variable := s.handedOver("healthcheck-secret", word); variable != "" {
+				script = replaceInShell(script, word, variable)
 			}
-			out[i] = replaceInShell(out[i], value, s.handedOver(value))
-			found = true
 		}
 	}
-	switch {
-	case !found:
-		return words
-	case inShell:
-		return out
-	default:
-		return []string{"/bin/sh", "-c", strings.Join(out, " ")}
+	for _, value := range s.knownLiterals() {
+		if standsIn(script, value) {
+			script = replaceInShell(script, value, s.handedOver("healthcheck-secret", value))
+		}
 	}
+	if script == before {
+		return words
+	}
+	if inShell {
+		return []string{words[0], words[1], script}
+	}
+	return []string{"/bin/sh", "-c", script}
 }
 
 // handedOver is the variable of the container that holds a secret of its health check.
-func (s *serviceReader) handedOver(value string) string {
+func (s *serviceReader) handedOver(what, value string) string {
+	at := s.path + ".healthcheck"
+	if s.source.Protected && Published(value) {
+		s.refuse(at, nil, "holds a published default password", "choose another")
+		return ""
+	}
 	variable := s.hidden[value]
 	if variable == "" {
-		variable = s.freeVariable("HEALTHCHECK_SECRET")
-		s.out.Env = append(s.out.Env, app.EnvVar{Name: variable, Secret: s.literal[value]})
+		variable = s.freeVariable(variableFor(what))
+		secret := s.move(s.out.Name, variable, value)
+		if secret == "" {
+			s.refuse(at, nil, "holds a literal secret and no name is free for it", "declare it in secrets")
+			return ""
+		}
+		s.out.Env = append(s.out.Env, app.EnvVar{Name: variable, Secret: secret})
 		s.hidden[value] = variable
 	}
-	s.say(s.path+".healthcheck", Moved, "a secret is handed over by the variable %s", variable)
+	s.say(at, Moved, "a secret is handed over by the variable %s", variable)
 	return variable
+}
+
+// variableFor is what to call the variable for the value of an option. Short options say nothing.
+func variableFor(what string) string {
+	name := slug(what)
+	if len(name) < len("key") {
+		name = "argument"
+	}
+	return strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
 // replaceInShell puts a variable in place of a value, whatever quotes the value stands in.

@@ -48,15 +48,19 @@ func capAdd(s *serviceReader) {
 		plain := strings.TrimPrefix(strings.ToUpper(capability), "CAP_")
 		switch {
 		case plain == "NET_BIND_SERVICE":
-		case slices.Contains(startCapabilities(), plain):
+		case slices.Contains(startCapabilities(), plain), plain == "SYS_NICE":
 			needed = true
+		case plain == "IPC_LOCK":
+			s.reject(capability, "locks memory of the host",
+				"remove it, and set disable_mlock (Vault) or bootstrap.memory_lock=false (Elasticsearch)")
+			return
 		default:
 			s.reject(capability, "gives rights over the host", "remove it")
 			return
 		}
 	}
 	if needed {
-		s.say(s.at, Ignored, "only a process that starts as root has a use for it, and this one does not")
+		s.say(s.at, Ignored, "only a process that starts as root has a use for it, or the scheduler of the host")
 		return
 	}
 	s.say(s.at, Ignored, "low ports need no capability in a container")

@@ -13,6 +13,15 @@ import (
 	"github.com/dekcd/dmcloud/components/app"
 )
 
+// untagged is an image reference without its tag and digest.
+func untagged(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndex(image, ":"); colon > strings.LastIndex(image, "/") {
+		return image[:colon]
+	}
+	return image
+}
+
 func image(s *serviceReader) {
 	s.out.Image = s.spec.Image
 	rule, fix := app.CheckImage(s.spec.Image)
@@ -25,14 +34,6 @@ func image(s *serviceReader) {
 	default:
 		s.reject(s.spec.Image, rule, fix)
 	}
-}
-
-// untagged is an image reference without its tag.
-func untagged(image string) string {
-	if colon := strings.LastIndex(image, ":"); colon > strings.LastIndex(image, "/") {
-		return image[:colon]
-	}
-	return image
 }
 
 // build makes images on the machine that runs Compose; here they must be somewhere that all machines can fetch from.
@@ -159,14 +160,14 @@ func (s *serviceReader) unsetVariable(at, name, source string, env *[]app.EnvVar
 		source = name
 	}
 	switch secret := LooksSecret(name, "x") || LooksSecret(source, "x"); {
+	case passed:
+		s.say(at, Ignored, "%s has no value, so the container gets no such variable, as in Compose", source)
 	case secret && (foreignSecretNames.MatchString(name) || foreignSecretNames.MatchString(source)):
 		s.refuseVariable(source, at)
 	case secret:
 		made := s.generate(source)
 		*env = append(*env, app.EnvVar{Name: name, Secret: made})
 		s.say(at, Moved, "%s has no value: generated as the secret %s", source, made)
-	case passed:
-		s.say(at, Ignored, "%s has no value, so the container gets no such variable, as in Compose", source)
 	default:
 		*env = append(*env, app.EnvVar{Name: name})
 		s.say(at, Ignored, "%s has no value, so this is blank, as in Compose", source)
@@ -209,7 +210,8 @@ func user(s *serviceReader) {
 	case uid == "root" || err == nil && u == 0:
 		s.reject(s.spec.User, "runs as root", `name the image's own user, as in "1000:1000"`)
 	case err != nil:
-		s.reject(s.spec.User, "must be numeric, names are known inside the image only", `write "uid:gid"`)
+		s.reject(s.spec.User, "must be numeric, names are known inside the image only",
+			`write "uid:gid", as "docker run --rm --entrypoint id IMAGE" says`)
 	case !both:
 		s.harden("the group is the user's own id instead of root's")
 	default:

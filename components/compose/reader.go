@@ -295,6 +295,7 @@ func (r *reader) read() {
 	r.connect(services)
 	r.jobs(services)
 	if r.adopting() {
+		r.portless(services)
 		r.healthy(services)
 	}
 	for _, s := range services {
@@ -336,25 +337,34 @@ func (r *reader) renamed(path, original, name string) {
 // jobs makes a job of every service that others wait to complete, and of one that says that it is not to be restarted
 // and serves nobody; then it gives every service its role.
 func (r *reader) jobs(services []*serviceReader) {
-	waiting := map[string]string{}
+	waiting, serving := map[string]string{}, map[string]bool{}
 	for _, s := range services {
 		for _, d := range s.out.DependsOn {
 			if d.Condition == app.Completed {
 				waiting[d.Service] = cmp.Or(waiting[d.Service], s.original)
 			}
 		}
+		for _, m := range s.mentions {
+			if m.service != s.original {
+				serving[m.service] = true
+			}
+		}
+		for _, to := range s.out.ConnectsTo {
+			serving[to] = true
+		}
 	}
+	jobs := map[string]bool{}
 	for _, s := range services {
-		once := s.spec.Restart == "no" && s.raw["restart"] != nil && len(s.out.Ports) == 0 && s.out.Health == nil
 		switch {
 		case s.out.Job != nil:
 		case waiting[s.out.Name] != "":
 			r.say(s.path, Hardened, "runs to completion, as %s waits for it", waiting[s.out.Name])
 			s.out.Job = &app.Job{Deadline: defaultDeadline, Retries: defaultRetries}
-		case r.adopting() && once:
-			r.say(s.path, Hardened, "runs to completion, as it is not to be restarted and listens on nothing")
+		case r.adopting() && !serving[s.original] && !serving[s.out.Name] && s.once() != "":
+			r.say(s.path, Hardened, "runs to completion, as %s", s.once())
 			s.out.Job = &app.Job{Deadline: defaultDeadline, Retries: defaultRetries}
 		}
+		jobs[s.out.Name] = s.out.Job != nil
 		switch {
 		case s.out.Job != nil && (s.out.Role == "" || r.adopting()):
 			s.out.Role = app.RoleTask
@@ -363,6 +373,58 @@ func (r *reader) jobs(services []*serviceReader) {
 			s.out.Role = app.RoleWeb
 		default:
 			s.out.Role = app.RoleWorker
+		}
+	}
+	if !r.adopting() {
+		return
+	}
+	for _, s := range services {
+		s.out.ConnectsTo = slices.DeleteFunc(s.out.ConnectsTo, func(to string) bool { return jobs[to] })
+	}
+}
+
+// preparing are names of services that prepare something for the others and then end.
+var preparing = regexp.MustCompile(`(?i)(^|[-_.])(bootstrap|create\w*|init|initdb|migrat\w+|provision\w*|seed|setup)([-_.]|$)`)
+
+// once says why a service runs to completion, empty when it runs for ever. One that serves somebody never does.
+func (s *serviceReader) once() string {
+	ownCommand := len(s.out.Args)+len(s.out.Entrypoint) > 0
+	if s.raw["ports"] != nil || s.raw["expose"] != nil || s.out.Health != nil || len(s.known.Ports) > 0 && !ownCommand {
+		return ""
+	}
+	policy := ""
+	if s.spec.Deploy != nil && s.spec.Deploy.RestartPolicy != nil {
+		policy = s.spec.Deploy.RestartPolicy.Condition
+	}
+	switch {
+	case s.spec.Restart == "no" && s.raw["restart"] != nil || policy == "none":
+		return "it is not to be restarted and listens on nothing"
+	case s.raw["restart"] != nil || policy != "":
+		return ""
+	case s.known.Role == app.RoleTask:
+		return "the program in its image does"
+	case preparing.MatchString(s.original) && ownCommand:
+		return "its name says, and it is not said to be restarted"
+	}
+	return ""
+}
+
+// portless lets services connect to those they depend on although nobody knows where these listen.
+func (r *reader) portless(services []*serviceReader) {
+	byLabel := map[string]*serviceReader{}
+	for _, s := range services {
+		byLabel[s.out.Name] = s
+	}
+	for _, s := range services {
+		for _, d := range s.out.DependsOn {
+			to := byLabel[d.Service]
+			if d.NoTraffic || to == nil || to.out.Job != nil || s.out.Job != nil && to.out.Role == app.RoleWorker ||
+				len(to.out.Ports) > 0 || slices.Contains(s.out.ConnectsTo, d.Service) {
+				continue
+			}
+			s.talkTo(to.original)
+			r.say(to.path, Hardened, "nobody knows where it listens, so %s may connect to all of its ports; "+
+				"name them in expose", s.original)
 		}
 	}
 }

@@ -15,8 +15,10 @@ import (
 
 var (
 	// secretNames are names of variables whose values are secret, in any of the ways people write them.
-	secretNames = regexp.MustCompile(`(?i)(passw(or)?d|passphrase|secret|token|api_?key|private_?key|encryption_?key|` +
-		`access_?key|credential|(^|_)(pass|pwd|dsn)($|_))`)
+	secretNames = regexp.MustCompile(`(?i)(passw(or)?d|passphrase|pswd|secret|token|credential|` +
+		`(access|account|anon|api|app|auth|crypto|cookie|enc|encryption|fernet|hash|jwt|licen[cs]e|master|private|secure|` +
+		`service|session|signing|storage|stripe|vault)_?key|(^|_)(pass|pwd|dsn|salt|pepper)($|_)|pass$|_pw$|_auth$|` +
+		`erlang_cookie|webhook_url)`)
 	// notSecretNames are names that match secretNames and say where a secret is or how it is handled.
 	notSecretNames = regexp.MustCompile(`(?i)_(file|path|dir|name|id|length|lifetime|expiry|ttl|enabled|host|url)$`)
 	// foreignSecretNames are names of secrets that somebody else gives out; a made-up value is worth nothing there.
@@ -28,11 +30,11 @@ var (
 	secretValues = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|` +
 		`\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|` +
 		`\bglpat-[\w-]{20,}|\bAKIA[A-Z0-9]{16}\b|\bxox[abpr]-[\w-]{10,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.|` +
-		`\w+://[^\s/:@]*:[^\s/@]+@`)
+		`\w+://[^\s/:@]*:[^\s/@]+@|(?i:[;?&]|^)(?i:password|pwd)=[^\s;&$]+`)
 	// switches are values that turn something on or off, so they are no secrets even under a secret's name.
 	switches = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|0|1)?$`)
 	// setting is a line of a configuration file that sets something.
-	setting = regexp.MustCompile(`(?m)^[ \t]*["']?([\w.-]+)["']?[ \t]*[:=][ \t]*["']?([^\s"',;#]+)`)
+	setting = regexp.MustCompile(`(?m)(?:^|[{,])[ \t]*["']?([\w.-]+)["']?[ \t]*[:=][ \t]*["']?([^\s"',;#}]+)`)
 	// reference is a value that says where the value is.
 	reference = regexp.MustCompile(`^(\$|\{\{|<|%|\*|/|!)`)
 )

@@ -47,6 +47,10 @@ func (s *serviceReader) namedVolume(at string, v types.ServiceVolumeConfig) {
 	}
 	declared := s.project.Volumes[v.Source]
 	switch options := declared.DriverOpts; {
+	case v.Source == "" && s.adopting() && !s.spec.ReadOnly:
+		s.say(at, Hardened, "the image's own folder serves: what is written there is lost with the instance, as an anonymous "+
+			"volume is with its container")
+		return
 	case v.Source == "":
 		s.say(at, Hardened, "an anonymous volume is a scratch folder, lost with the instance")
 		s.out.Mounts = append(s.out.Mounts, app.Mount{Path: filepath.Clean(v.Target), Scratch: scratchName(v.Target)})
@@ -73,6 +77,9 @@ func (s *serviceReader) namedVolume(at string, v types.ServiceVolumeConfig) {
 	mount := app.Mount{Path: filepath.Clean(v.Target), Volume: name(s.names.volumes, v.Source), ReadOnly: v.ReadOnly}
 	if v.Volume != nil {
 		mount.SubPath = v.Volume.Subpath
+	}
+	if s.adopting() && !slices.Contains(s.known.Data, mount.Path) {
+		s.say(at, Hardened, "it starts empty; what the image has in that folder is not copied into it, as Docker would")
 	}
 	s.keepVolume(mount)
 }

@@ -480,7 +480,7 @@ func TestFilesForDmcloudMountNothingOfTheHost(t *testing.T) {
 func TestFoldersInMemory(t *testing.T) {
 	t.Parallel()
 	a := load(t, mounting(t, "[{type: tmpfs, target: /t, tmpfs: {size: 64m}}, {type: volume, target: /anonymous}]\n"+
-		"    shm_size: 128m\n    tmpfs: [/run/]", nil)).App
+		"    read_only: true\n    shm_size: 128m\n    tmpfs: [/run/]", nil)).App
 	s := a.Service("web")
 	assert.Equal(t, []app.WritablePath{
 		{Path: "/dev/shm", Size: 128 << 20, Memory: true}, {Path: "/run", Memory: true}, {

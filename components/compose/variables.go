@@ -40,6 +40,9 @@ func (r *reader) variables() (types.Mapping, error) {
 		}
 	}
 	maps.Copy(all, r.source.Environment)
+	if r.source.Assets == nil {
+		all["PWD"] = r.dir // as Compose has it, wherever the caller is
+	}
 	return all, nil
 }
 

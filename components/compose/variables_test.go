@@ -96,11 +96,11 @@ services:
   web:
     image: archive:1.2.3
     user: '1:1'
-    environment: {DB_PASSWORD: $DB_PASSWORD, DB_AUTH: '${DB_PASSWORD}', SESSION_SECRET: }
+    environment: {DB_PASSWORD: $DB_PASSWORD, DB_AUTH: '${DB_PASSWORD}', SESSION_SECRET: '${SESSION_SECRET}'}
   worker:
     image: archive:1.2.3
     user: '1:1'
-    environment: {SESSION_SECRET: }
+    environment: {SESSION_SECRET: '${SESSION_SECRET}', SMTP_PASSWORD: , CLIENT_SECRET: }
 `, nil))
 	a := loaded.App
 	assert.Equal(t, []app.Secret{
@@ -120,7 +120,8 @@ services:
 		{Name: "DB_AUTH", Secret: "db-password"}, {Name: "DB_PASSWORD", Secret: "db-password"},
 		{Name: "SESSION_SECRET", Secret: "session-secret"},
 	}, a.Service("web").Env, "a secret under whatever name")
-	assert.Equal(t, []app.EnvVar{{Name: "SESSION_SECRET", Secret: "session-secret"}}, a.Service("worker").Env)
+	assert.Equal(t, []app.EnvVar{{Name: "SESSION_SECRET", Secret: "session-secret"}}, a.Service("worker").Env,
+		"what is passed on and not there is left out, as in Compose")
 	assert.Equal(t, []string{
 		"services.db.environment.POSTGRES_PASSWORD: moved DB_PASSWORD has no value: generated as the secret db-password",
 	}, verdicts(loaded.Verdicts, "services.db.environment.POSTGRES_PASSWORD"))
@@ -164,8 +165,8 @@ func TestVariablesThatMustHaveAValue(t *testing.T) {
 			web + "    environment: {AUTH: '${SMTP_TOKEN}'}\n",
 			[]string{"variables.SMTP_TOKEN: is used at services.web.environment.AUTH and " + nothing + fix},
 		},
-		"a key that is passed on": {
-			web + "    environment: [SMTP_API_KEY]\n",
+		"a key of somebody else's": {
+			web + "    environment: ['SMTP_API_KEY=${SMTP_API_KEY}']\n",
 			[]string{"variables.SMTP_API_KEY: is used at services.web.environment.SMTP_API_KEY and " + nothing + fix},
 		},
 		"part of a longer value": {
