@@ -59,6 +59,9 @@ type Service struct {
 	Mounts []Mount
 	// User is who the process runs as. A zero UID means "not known": targets that need to know refuse it.
 	User User
+	// Terminal gives the process a terminal, and Input keeps its standard input open, though nobody types.
+	Terminal bool
+	Input    bool
 	// Groups are further groups of the process, none of them root's.
 	Groups []int64
 	// Baseline, when set, lets the service run as whatever user its image has, root included.

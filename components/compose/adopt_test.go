@@ -202,7 +202,8 @@ func TestImagesThatCannotBeAdopted(t *testing.T) {
 				`write "uid:gid", as "docker run --rm --entrypoint id IMAGE" says`},
 		},
 		"no image": {"restart: always", []string{
-			`compose: service "web" has neither an image nor a build context specified: invalid compose project`,
+			`compose: service "web" has neither an image nor a build context specified: invalid compose project; ` +
+				`name the image it runs`,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -334,7 +334,7 @@ func TestRefusedKeys(t *testing.T) {
 			"services.web.deploy.mode: global: one instance per machine is not supported; set replicas",
 		},
 		{"depends_on: [web]", "dependency cycle detected"},
-		{"nonsense: 1", "compose: validating 0.yaml: services.web.nonsense: unknown key"},
+		{"nonsense: 1", "0.yaml:4:5: validating 0.yaml: services.web.nonsense: unknown key; correct its name, or remove it"},
 		{"extends: {file: other.yaml, service: web}", "an embedded Compose file cannot refer to other Compose files"},
 		{"configs: [missing]", "refers to undefined config missing"},
 		{"command: '$NOPE'", "the variable NOPE has neither a value nor a default"},

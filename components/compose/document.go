@@ -110,6 +110,8 @@ func decidedServiceKeys() map[string]Verdict {
 		"security_opt":      hardened("no new privileges, system calls filtered, for all; what weakens that is refused"),
 		"shm_size":          kept("a folder in memory at /dev/shm"),
 		"stop_grace_period": kept("how long stopping may take"),
+		"stdin_open":        kept("the container's standard input stays open"),
+		"tty":               kept("the container has a terminal"),
 		"sysctls":           kept("those that stay within the pod; others are refused"),
 		"tmpfs":             kept("folders in memory"),
 		"user": kept("numeric, or a name that the image is known to have; root is " +

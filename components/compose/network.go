@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -221,12 +222,68 @@ func (r *reader) connect(services []*serviceReader) {
 	if r.source.Written {
 		return // what is said twice was said twice
 	}
+	if r.adopting() {
+		r.otherNames(services)
+	}
 	for _, s := range services {
 		s.out.ConnectsTo = slices.DeleteFunc(s.out.ConnectsTo, func(to string) bool {
 			return byLabel[to] != nil && s.joined(byLabel[to])
 		})
 	}
 }
+
+// otherNames gives services the names of their hosts, which newer Dockers resolve, and sees that no name is given twice:
+// Docker would lead to either service in turn.
+func (r *reader) otherNames(services []*serviceReader) {
+	taken := map[string]string{}
+	for _, s := range services {
+		taken[s.out.Name] = s.original
+	}
+	for _, s := range services {
+		s.out.Aliases = slices.DeleteFunc(s.out.Aliases, func(alias string) bool {
+			other, double := taken[alias]
+			if double {
+				r.say(s.path+".networks", Hardened, "the name %s leads to %s only", alias, other)
+			} else {
+				taken[alias] = s.original
+			}
+			return double
+		})
+	}
+	for _, s := range services {
+		if host := s.out.Hostname; plainName.MatchString(host) && taken[host] == "" {
+			s.out.Aliases = append(s.out.Aliases, host)
+			taken[host] = s.original
+		}
+		if len(s.out.Ports) == 0 {
+			s.portFromProxy()
+		}
+	}
+}
+
+// proxyPort is a label that tells Traefik where a service listens.
+var proxyPort = regexp.MustCompile(`^traefik\.(http|tcp)\.services\.[^.]+\.loadbalancer\.server\.port$`)
+
+// portFromProxy takes the port of a service from what tells a reverse proxy.
+func (s *serviceReader) portFromProxy() {
+	said := map[string]string{}
+	for label, value := range s.spec.Labels {
+		if proxyPort.MatchString(label) {
+			said["labels"] = value
+		}
+	}
+	if value := s.spec.Environment["VIRTUAL_PORT"]; value != nil {
+		said["environment.VIRTUAL_PORT"] = *value
+	}
+	for _, key := range slices.Sorted(maps.Keys(said)) {
+		if port, err := strconv.Atoi(said[key]); err == nil && port > 0 && port <= maximumPort && len(s.out.Ports) == 0 {
+			s.listen("", port, "")
+			s.say(s.path, Hardened, "listens on %d, as its %s says", port, key)
+		}
+	}
+}
+
+const maximumPort = 65535
 
 // mentioned notes that a service names another, or itself, as a host.
 func (r *reader) mentioned(s, to *serviceReader, m mention) {

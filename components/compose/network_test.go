@@ -179,16 +179,40 @@ func TestFurtherNamesOfServices(t *testing.T) {
 	}
 }
 
-func TestANameOfTwoServicesIsRefused(t *testing.T) {
+func TestANameOfTwoServicesLeadsToOne(t *testing.T) {
 	t.Parallel()
 	alias := "networks: {default: {aliases: [%s]}}"
-	_, err := compose.Load(
-		t.Context(),
-		asFound("services:\n  a: "+spec(fmt.Sprintf(alias, "api"))+"\n  b: "+spec(fmt.Sprintf(alias, "API"))+"\n"),
-	)
-	assert.Equal(t, []string{
-		"services.b.aliases[0]: api: is a name of the service a already; give each service a name of its own",
-	}, problems(t, err))
+	loaded := load(t,
+		asFound("services:\n  a: "+spec(fmt.Sprintf(alias, "api"))+"\n  b: "+spec(fmt.Sprintf(alias, "API"))+"\n"))
+	assert.Equal(t, []string{"api"}, loaded.App.Service("a").Aliases)
+	assert.Empty(t, loaded.App.Service("b").Aliases)
+	assert.Contains(t, verdicts(loaded.Verdicts, "services.b.networks"),
+		"services.b.networks: hardened the name api leads to a only")
+}
+
+func TestWhatTellsAReverseProxyTellsThePort(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]int{
+		"labels: {traefik.http.services.x.loadbalancer.server.port: 8123}": 8123,
+		"environment: {VIRTUAL_PORT: 8124}":                                8124,
+		"labels: {traefik.http.services.x.loadbalancer.server.port: all}":  0,
+		"labels: {port: 8125}":                                             0,
+	} {
+		loaded := load(t, asFound("services:\n  a: {image: 'ghcr.io/example/app:1', user: '1:1', "+keys+"}\n"))
+		s := loaded.App.Service("a")
+		if want == 0 {
+			assert.Empty(t, s.Ports, keys)
+			continue
+		}
+		assert.Equal(t, []app.Port{{Name: fmt.Sprintf("tcp-%d", want), Number: want, Protocol: app.TCP}}, s.Ports, keys)
+	}
+}
+
+func TestTheNameOfAHostLeadsToItsService(t *testing.T) {
+	t.Parallel()
+	loaded := load(t, asFound("services:\n  a: "+spec("hostname: mail")+"\n  b: "+spec("hostname: a")+"\n"))
+	assert.Equal(t, []string{"mail"}, loaded.App.Service("a").Aliases)
+	assert.Empty(t, loaded.App.Service("b").Aliases, "it is a's own name")
 }
 
 func TestPortsThatOthersSay(t *testing.T) {

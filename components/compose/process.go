@@ -232,6 +232,12 @@ func groupAdd(s *serviceReader) {
 	s.keep()
 }
 
+// terminal is for programs that end at once without one.
+func terminal(s *serviceReader) {
+	s.out.Terminal, s.out.Input = s.spec.Tty, s.spec.StdinOpen
+	s.keep()
+}
+
 func readOnly(s *serviceReader) {
 	s.out.ReadOnlyRoot = s.spec.ReadOnly
 	s.keep()

@@ -217,7 +217,10 @@ func (r *reader) unreadable(err error) bool {
 		if line == "" || strings.HasSuffix(line, "construct errors:") {
 			continue // a heading
 		}
-		path, fix := "compose", ""
+		path, fix := "compose", advice(line)
+		if match := namedPath.FindString(line); match != "" {
+			path = cmp.Or(Locate(r.source).Position(match), path)
+		}
 		// The last line it names is the innermost, which is the one to look at.
 		if matches := parserLine.FindAllStringSubmatch(line, -1); len(matches) > 0 {
 			number, _ := strconv.Atoi(matches[len(matches)-1][1])
@@ -232,6 +235,26 @@ func (r *reader) unreadable(err error) bool {
 		r.problems.Addf(path, nil, fix, "%s", line)
 	}
 	return false
+}
+
+// namedPath is the path of a key in a message of the parser.
+var namedPath = regexp.MustCompile(`\b(services|volumes|networks|configs|secrets)\.[\w.-]*[\w]`)
+
+// advice is what to do about a message of the parser, which itself only says what is wrong.
+func advice(message string) string {
+	for _, one := range []struct{ about, advice string }{
+		{"unknown key", "correct its name, or remove it"},
+		{"depends on undefined service", "correct the name, or add the service"},
+		{"refers to undefined", "correct the name, or declare it at the top of the file"},
+		{"dependency cycle", "remove one of the depends_on"},
+		{"additional properties", "write the services under services:, and correct or remove what is not known there"},
+		{"has neither an image nor a build context", "name the image it runs"},
+	} {
+		if strings.Contains(message, one.about) {
+			return one.advice
+		}
+	}
+	return "correct it; https://docs.docker.com/reference/compose-file/ says what may stand there"
 }
 
 // inFile names the place of a line, in the file that the message names or in the only one there is.

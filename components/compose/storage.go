@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -213,7 +214,12 @@ func (s *serviceReader) bind(at string, v types.ServiceVolumeConfig) {
 	relative, inside := s.relative(v.Source)
 	switch {
 	case isSocket(v.Source):
-		s.refuse(at, v.Target, "gives control over the container engine, and with it the host", "remove it")
+		s.refuse(at, v.Target, "gives control over the container engine, and with it the host",
+			"remove it, and the service where that is all it is for: the cluster runs containers, and expose makes routes")
+		return
+	case s.adopting() && ofTheHost(v.Source):
+		s.refuse(at, v.Target, "mounts a folder of the host's system",
+			"remove it, and the service where that is all it is for: the cluster watches its own machines")
 		return
 	case s.adopting() && slices.Contains([]string{"/etc/localtime", "/etc/timezone"}, v.Source):
 		s.say(at, Ignored, "the time zone of the host; set the variable TZ instead")
@@ -239,6 +245,21 @@ func (s *serviceReader) bind(at string, v types.ServiceVolumeConfig) {
 	default:
 		s.boundFile(at, relative, target, info)
 	}
+}
+
+// ofTheHost tells whether a path is part of the system of the machine that runs Docker.
+func ofTheHost(path string) bool {
+	if path == "/" {
+		return true
+	}
+	for _, folder := range []string{
+		"/boot", "/dev", "/lib/modules", "/proc", "/run", "/sys", "/var/lib/docker", "/var/log", "/var/run",
+	} {
+		if path == folder || strings.HasPrefix(path, folder+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // relative is the path of a file as the Compose file's folder sees it; false when it lies elsewhere.
@@ -287,6 +308,11 @@ func (s *serviceReader) folder(at, relative, target string, readOnly bool) {
 		s.refuse(at, relative, refusal,
 			"source code belongs into the image, data on a volume, configuration into a folder of its own")
 		return
+	}
+	for _, f := range files {
+		if s.asksDocker(at, relative+"/"+f.Path, f.Content) {
+			return
+		}
 	}
 	for _, f := range files {
 		if s.adopting() && s.secretFile(f.Content) {
@@ -348,6 +374,20 @@ func (r *reader) declaredFolder(at, name string, declared folderExtension) {
 	r.out.App.Folders = append(r.out.App.Folders, folder)
 }
 
+// dockerDNS is the address of Docker's own name server, which answers nowhere else, outside of comments.
+var dockerDNS = regexp.MustCompile(`(?m)^[^#\n]*\b127\.0\.0\.11\b`)
+
+// asksDocker refuses a file that sends its program to Docker's name server.
+func (s *serviceReader) asksDocker(at, file, content string) bool {
+	if !s.adopting() || !dockerDNS.MatchString(content) {
+		return false
+	}
+	s.refuse(at, file, "names Docker's own DNS server, 127.0.0.11, which a cluster does not have",
+		"write kube-dns.kube-system.svc.cluster.local, and full names such as "+
+			"<service>."+s.source.Name+".svc.cluster.local for what is looked up there")
+	return true
+}
+
 // note reads a file for the names of services and gives it with names that resolve.
 func (s *serviceReader) note(content string) string {
 	if s.directory == nil {
@@ -374,6 +414,7 @@ const maximumFiles = 200
 // none.
 func (s *serviceReader) configuration(relative, target string, readOnly bool) ([]app.FolderFile, string) {
 	const source = "mounts a folder of the host with more than configuration in it"
+	other := ""
 	if relative == "." {
 		return nil, "mounts the folder of the Compose file itself"
 	}
@@ -383,7 +424,8 @@ func (s *serviceReader) configuration(relative, target string, readOnly bool) ([
 		if err != nil || entry.IsDir() || slices.Contains([]string{".gitkeep", ".keep", ".gitignore"}, entry.Name()) {
 			return err
 		}
-		if !configurationFile(entry.Name()) || len(files) == maximumFiles {
+		if !configurationFile(entry.Name()) && !strings.HasPrefix(target, "/etc/") || len(files) == maximumFiles {
+			other = path
 			return errNotConfiguration
 		}
 		content, err := fs.ReadFile(s.assets, path)
@@ -395,6 +437,8 @@ func (s *serviceReader) configuration(relative, target string, readOnly bool) ([
 		return nil
 	})
 	switch {
+	case other != "":
+		return nil, source + ", " + other
 	case err != nil:
 		return nil, source
 	case total > app.MaximumFile:
@@ -412,10 +456,11 @@ var errNotConfiguration = errors.New("not configuration")
 func configurationFile(name string) bool {
 	extension := strings.ToLower(filepath.Ext(name))
 	return slices.Contains([]string{
-		"", ".acl", ".cer", ".cfg", ".cnf", ".conf", ".config", ".crt", ".css", ".csv", ".dist", ".dtd", ".env",
-		".htm", ".html", ".ico", ".ini", ".j2", ".jpg", ".json", ".key", ".ldif", ".list", ".lua", ".md", ".pem",
-		".png", ".properties", ".rb", ".rules", ".schema", ".sh", ".sql", ".svg", ".template", ".tmpl", ".toml",
-		".tpl", ".txt", ".vcl", ".xml", ".xsd", ".yaml", ".yml",
+		"", ".acl", ".alloy", ".cer", ".cf", ".cfg", ".cnf", ".conf", ".config", ".crt", ".css", ".csv", ".dist",
+		".dtd", ".env", ".ftl", ".groovy", ".hcl", ".htm", ".html", ".ico", ".inc", ".ini", ".j2", ".jks", ".jpg",
+		".json", ".key", ".ldif", ".list", ".lua", ".map", ".md", ".p12", ".pem", ".png", ".properties", ".pub",
+		".rb", ".river", ".rules", ".schema", ".sh", ".sql", ".svg", ".template", ".tmpl", ".toml", ".tpl", ".txt",
+		".vcl", ".xml", ".xsd", ".xsl", ".yaml", ".yml", ".zone",
 	}, extension)
 }
 
@@ -447,6 +492,9 @@ func (s *serviceReader) boundFile(at, relative, target string, info fs.FileInfo)
 		s.say(at, Moved, "the file holds a secret and became one")
 		s.out.Mounts = append(s.out.Mounts,
 			app.Mount{Path: target, Secret: s.fileSecret(relative, string(content)), ReadOnly: true})
+		return
+	}
+	if s.asksDocker(at, relative, string(content)) {
 		return
 	}
 	text := s.note(string(content))

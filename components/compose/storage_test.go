@@ -93,6 +93,8 @@ func TestMountsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	const source = "mounts a folder of the host with more than configuration in it; " +
 		"source code belongs into the image, data on a volume, configuration into a folder of its own"
+	const socket = "gives control over the container engine, and with it the host; remove it, and the service where " +
+		"that is all it is for: the cluster runs containers, and expose makes routes"
 	const outside = "mounts a folder of the host; " +
 		"use a volume and copy the data into it, or keep a configuration file beside the Compose file"
 	for name, c := range map[string]struct {
@@ -120,16 +122,29 @@ func TestMountsThatAreRefused(t *testing.T) {
 		},
 		"the Docker socket": {
 			"['/var/run/docker.sock:/var/run/docker.sock:ro']", nil,
-			"/var/run/docker.sock: gives control over the container engine, and with it the host; remove it",
+			"/var/run/docker.sock: " + socket,
 		},
 		"another engine's socket": {
-			"['/run/podman/podman.sock:/s']", nil, "/s: gives control over the container engine, and with it the host; " +
-				"remove it",
+			"['/run/podman/podman.sock:/s']", nil, "/s: " + socket,
 		},
 		"source code": {
-			"['./src:/etc/app']", map[string]string{"src/a.conf": "x", "src/main.py": "x"}, "src: " + source,
+			"['./src:/opt/conf']", map[string]string{"src/a.conf": "x", "src/main.py": "x"},
+			"src: " + strings.Replace(source, "in it", "in it, src/main.py", 1),
 		},
-		"source code further in": {"['./src:/etc/app']", map[string]string{"src/a/b/main.go": "x"}, "src: " + source},
+		"source code further in": {
+			"['./src:/opt/conf']", map[string]string{"src/a/b/main.go": "x"},
+			"src: " + strings.Replace(source, "in it", "in it, src/a/b/main.go", 1),
+		},
+		"a part of the host's system": {
+			"['/proc:/host/proc:ro']", nil, "/host/proc: mounts a folder of the host's system; remove it, and the service " +
+				"where that is all it is for: the cluster watches its own machines",
+		},
+		"a file that asks Docker's name server": {
+			"['./nginx.conf:/etc/nginx/nginx.conf']", map[string]string{"nginx.conf": "# 127.0.0.11\nresolver 127.0.0.11;\n"},
+			"nginx.conf: names Docker's own DNS server, 127.0.0.11, which a cluster does not have; write " +
+				"kube-dns.kube-system.svc.cluster.local, and full names such as <service>.archive.svc.cluster.local for what is " +
+				"looked up there",
+		},
 		"files where a program may write": {
 			"['./data:/var/lib/data']", map[string]string{"data/a.json": "{}"}, "data: " + source,
 		},

@@ -308,6 +308,7 @@ func (w *writer) service(s *app.Service) *mapping {
 	}
 	m.mapping("sysctls", sysctls)
 	m.mapping("healthcheck", healthcheckOf(s.Health))
+	m.put("tty", onlyTrue(s.Terminal)).put("stdin_open", onlyTrue(s.Input))
 	m.put("post_start", hookNode(s.PostStart)).put("pre_stop", hookNode(s.PreStop))
 	m.span("stop_grace_period", s.StopGrace)
 	m.text("restart", restartOf(s.Job))

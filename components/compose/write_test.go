@@ -274,7 +274,8 @@ func (g generator) service(name string, n names, before []app.Service, taken map
 	s := app.Service{
 		Name: name, Aliases: g.labels(g.IntN(3), taken), Image: g.image(), Entrypoint: g.texts(2), Args: g.texts(4),
 		WorkingDir: g.text(), Env: g.env(n.secrets), Replicas: 1, Networks: g.some(n.networks), BindCapability: g.one(4),
-		StopGrace: time.Duration(g.IntN(2)) * g.span(), ReadOnlyRoot: g.one(2), PostStart: g.texts(2), PreStop: g.texts(2),
+		StopGrace: time.Duration(g.IntN(2)) * g.span(), ReadOnlyRoot: g.one(2), Terminal: g.one(2),
+		Input: g.one(2), PostStart: g.texts(2), PreStop: g.texts(2),
 	}
 	if g.one(3) {
 		s.Hostname = g.label()

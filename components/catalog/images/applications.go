@@ -19,6 +19,10 @@ func collaboration() []Facts {
 		from(github + "zammad/zammad-docker-compose")
 	umami := entry("ghcr.io/umami-software/umami", "", 1001, 1001, 3000).named("nextjs").web().
 		from(github + "umami-software/umami/blob/master/Dockerfile")
+	wiki := entry("requarks/wiki", "2.5.304", 1000, 1000, 3000, 3443).named("node").web("/wiki/data/content").
+		from(github + "requarks/wiki/blob/main/dev/build/Dockerfile")
+	outline := entry("outlinewiki/outline", "0.80.2", 1001, 1001, 3000).named("nodejs").web("/var/lib/outline/data").
+		from(github + "outline/outline/blob/main/Dockerfile")
 	return slices.Concat([]Facts{
 		ghost.variant("5.104.1-alpine", 1000, 1000, "alpine"),
 		ghost,
@@ -28,10 +32,18 @@ func collaboration() []Facts {
 			from(github + "ether/etherpad-lite/blob/develop/Dockerfile"),
 		entry("quay.io/hedgedoc/hedgedoc", "1.10.0", 10000, nobody, 3000).named("hedgedoc").
 			web("/hedgedoc/public/uploads").from(github + "hedgedoc/container"),
-		entry("requarks/wiki", "2.5.304", 1000, 1000, 3000, 3443).named("node").web("/wiki/data/content").
-			from(github + "requarks/wiki/blob/main/dev/build/Dockerfile"),
-		entry("outlinewiki/outline", "0.80.2", 1001, 1001, 3000).named("nodejs").web("/var/lib/outline/data").
-			from(github + "outline/outline/blob/main/Dockerfile"),
+		wiki,
+		wiki.called("ghcr.io/requarks/wiki"),
+		outline,
+		outline.called("docker.getoutline.com/outlinewiki/outline"),
+		entry("ghcr.io/mastodon/mastodon", "", 991, 991, 3000, 4000).named("mastodon").web("/opt/mastodon/public/system").
+			from(github + "mastodon/mastodon/blob/main/Dockerfile"),
+		entry("ghcr.io/plausible/community-edition", "", someone, someone, 8000).any().web("/var/lib/plausible").
+			from(github + "plausible/analytics/blob/master/Dockerfile"),
+		entry("penpotapp/backend", "", 1001, 1001, 6060).named("penpot").data("/opt/data/assets").
+			from(github + "penpot/penpot/blob/develop/docker/images/Dockerfile.backend"),
+		entry("frappe/erpnext", "", 1000, 0, 8000).named("frappe").data("/home/frappe/frappe-bench/sites").
+			from(github + "frappe/frappe_docker/blob/main/images/production/Containerfile"),
 		entry("joplin/server", "", 1001, 1001, 22300).named("joplin").web().
 			from(github + "laurent22/joplin/blob/dev/Dockerfile.server"),
 		entry("weblate/weblate", "", 1000, 0, 8080).named("weblate").web("/app/data").writable("/app/cache").

@@ -569,3 +569,14 @@ func FuzzLiteral(f *testing.F) {
 		assert.Equal(t, word, expansion(spec.Containers[0].Env[1].Value, set))
 	})
 }
+
+func TestServicesThatShareAVolumeHaveItsGroup(t *testing.T) {
+	t.Parallel()
+	m := rendered(t, func(a *app.App, _ *manifest.Cluster) {
+		a.Service("worker").User = app.User{UID: 1000, GID: 4000} // it shares uploads with api, whose group is 2000
+	})
+	for name, group := range map[string]int64{"Deployment/api": 2000, "Deployment/worker": 2000, "StatefulSet/db": 999} {
+		assert.Equal(t, group, *podsOf(m)[name].Spec.SecurityContext.FSGroup, name)
+	}
+	assert.Equal(t, int64(4000), *podsOf(m)["Deployment/worker"].Spec.SecurityContext.RunAsGroup)
+}

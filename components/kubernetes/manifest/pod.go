@@ -26,7 +26,7 @@ func (r *renderer) podSpec(s *app.Service) corev1.PodSpec {
 		ServiceAccountName:           s.Name,
 		AutomountServiceAccountToken: &off,
 		EnableServiceLinks:           &off,
-		SecurityContext:              podSecurity(s),
+		SecurityContext:              r.podSecurity(s),
 		Hostname:                     s.Hostname,
 	}
 	for _, h := range s.ExtraHosts {
@@ -56,6 +56,7 @@ func (r *renderer) podSpec(s *app.Service) corev1.PodSpec {
 		Command: literal(s.Entrypoint, s.Expand), Args: literal(s.Args, s.Expand), WorkingDir: s.WorkingDir,
 		Env: environment(s.Env), VolumeMounts: append(volumes.mounts(s.Mounts), volumes.writable(s)...),
 		SecurityContext: containerSecurity(s, app.User{}), Resources: resources(s.Resources),
+		TTY: s.Terminal, Stdin: s.Input,
 	}
 	for _, p := range s.Ports {
 		main.Ports = append(main.Ports, corev1.ContainerPort{
@@ -89,7 +90,7 @@ func lifecycle(s *app.Service) *corev1.Lifecycle {
 }
 
 // podSecurity says who the pod's processes are, and whose its volumes.
-func podSecurity(s *app.Service) *corev1.PodSecurityContext {
+func (r *renderer) podSecurity(s *app.Service) *corev1.PodSecurityContext {
 	security := &corev1.PodSecurityContext{
 		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
@@ -100,8 +101,8 @@ func podSecurity(s *app.Service) *corev1.PodSecurityContext {
 		security.RunAsNonRoot = &on
 	}
 	if user.UID != 0 {
-		onMismatch := corev1.FSGroupChangeOnRootMismatch
-		security.RunAsUser, security.RunAsGroup, security.FSGroup = &user.UID, &user.GID, &user.GID
+		onMismatch, group := corev1.FSGroupChangeOnRootMismatch, r.groups[s.Name]
+		security.RunAsUser, security.RunAsGroup, security.FSGroup = &user.UID, &user.GID, &group
 		security.FSGroupChangePolicy = &onMismatch
 	}
 	low := slices.ContainsFunc(s.Ports, func(p app.Port) bool { return p.Number < firstUnprivilegedPort })

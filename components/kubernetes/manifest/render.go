@@ -97,6 +97,8 @@ type renderer struct {
 	edgesFrom map[string][]app.Edge
 	// onNode are the services that share a volume which one node can write.
 	onNode map[string]bool
+	// groups are those of the volumes of each service; services that share a volume have one.
+	groups map[string]int64
 }
 
 func newRenderer(a *app.App, c *Cluster) *renderer {
@@ -107,6 +109,7 @@ func newRenderer(a *app.App, c *Cluster) *renderer {
 		files:     byName(a.Files, func(f *app.File) string { return f.Name }),
 		folders:   byName(a.Folders, func(f *app.Folder) string { return f.Name }),
 		edgesFrom: map[string][]app.Edge{}, onNode: map[string]bool{},
+		groups: volumeGroups(a),
 	}
 	for _, e := range r.edges {
 		if e.From != "" {

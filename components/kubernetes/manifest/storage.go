@@ -55,6 +55,41 @@ func (r *renderer) onOneNode(s *app.Service) bool {
 	return r.onNode[s.Name]
 }
 
+// volumeGroups chooses the group that owns the volumes of each service. Kubernetes gives all volumes of a pod to one
+// group, so services that share one, if only by way of others, need the same: that of the first of them by name.
+func volumeGroups(a *app.App) map[string]int64 {
+	leader := map[string]string{} // of each service, the one whose group it takes
+	var find func(name string) string
+	find = func(name string) string {
+		if leader[name] != name {
+			leader[name] = find(leader[name])
+		}
+		return leader[name]
+	}
+	groups, first := map[string]int64{}, map[string]string{}
+	for i := range a.Services {
+		s := &a.Services[i]
+		leader[s.Name] = s.Name
+		groups[s.Name] = s.User.GID
+	}
+	for i := range a.Services {
+		for _, m := range mountsOf(&a.Services[i]) {
+			name := a.Services[i].Name
+			if other, seen := first[m.Volume]; seen && m.Volume != "" {
+				one, two := find(other), find(name)
+				leader[max(one, two)] = min(one, two)
+			} else {
+				first[m.Volume] = name
+			}
+		}
+	}
+	chosen := make(map[string]int64, len(a.Services))
+	for i := range a.Services {
+		chosen[a.Services[i].Name] = groups[find(a.Services[i].Name)]
+	}
+	return chosen
+}
+
 // fileMaps makes one ConfigMap per file. The name carries a hash of the content, so a changed file rolls the pods that
 // mount it, and pods that still run keep the old one.
 func (r *renderer) fileMaps() {
