@@ -194,7 +194,7 @@ func TestImagesThatCannotBeAdopted(t *testing.T) {
 		},
 		"root by the file's own word": {
 			"image: 'nginx:1.28.0'\n    user: '0'",
-			[]string{`services.web.user: 0: runs as root; name the image's own user, as in "1000:1000"`},
+			[]string{`services.web.user: 0: runs as root; write user: "101:101", which this image works as`},
 		},
 		"a user whose number nobody knows": {
 			"image: 'nginx:1.28.0'\n    user: alice",

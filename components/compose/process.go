@@ -208,7 +208,11 @@ func user(s *serviceReader) {
 		s.say(s.at, Kept, "by an exception of the environment")
 		return
 	case uid == "root" || err == nil && u == 0:
-		s.reject(s.spec.User, "runs as root", `name the image's own user, as in "1000:1000"`)
+		fix := `name the image's own user, as in "1000:1000"`
+		if s.known.User.UID != 0 {
+			fix = fmt.Sprintf(`write user: "%d:%d", which this image works as`, s.known.User.UID, s.known.User.GID)
+		}
+		s.reject(s.spec.User, "runs as root", fix)
 	case err != nil:
 		s.reject(s.spec.User, "must be numeric, names are known inside the image only",
 			`write "uid:gid", as "docker run --rm --entrypoint id IMAGE" says`)

@@ -170,6 +170,7 @@ func (r *reader) visits() int {
 func loadModel(
 	ctx context.Context, details types.ConfigDetails, set func(*loader.Options),
 ) (map[string]any, error) {
+	go specification.Prepare()
 	dict, err := loader.LoadModelWithContext(ctx, details, set, loader.WithSkipValidation)
 	if err == nil && validation.Validate(dict) == nil && specification.Fits(dict) {
 		return dict, nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -113,7 +114,7 @@ func write(dir string, read result) (outside []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	contents, documents := map[string]*bytes.Buffer{}, newEncoder()
+	objects := map[string][]manifest.Object{}
 	for _, o := range read.manifests.Objects {
 		if s, ok := o.Value.(*corev1.Secret); ok {
 			known, err := fillSecret(s, read.loaded, former)
@@ -125,15 +126,11 @@ func write(dir string, read result) (outside []string, err error) {
 				continue
 			}
 		}
-		text, err := documents.document(o)
-		if err != nil {
-			return nil, err
-		}
-		name := fileOf(o)
-		if contents[name] == nil {
-			contents[name] = &bytes.Buffer{}
-		}
-		_, _ = contents[name].Write(text) // a buffer takes everything
+		objects[fileOf(o)] = append(objects[fileOf(o)], o)
+	}
+	contents, err := encodeAll(objects)
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return nil, fmt.Errorf("make the folder: %w", err)
@@ -150,7 +147,7 @@ func write(dir string, read result) (outside []string, err error) {
 		if file.name == secretsFile {
 			mode = secretMode
 		}
-		if err := replace(path, contents[file.name].Bytes(), mode); err != nil {
+		if err := replace(path, contents[file.name], mode); err != nil {
 			return nil, err
 		}
 	}
@@ -192,6 +189,37 @@ func fileOf(o manifest.Object) string {
 		}
 	}
 	return otherFile
+}
+
+// encodeAll makes the files, all at the same time.
+func encodeAll(objects map[string][]manifest.Object) (map[string][]byte, error) {
+	var (
+		work     sync.WaitGroup
+		mutex    sync.Mutex
+		problems error
+	)
+	contents := make(map[string][]byte, len(objects))
+	for name, ofFile := range objects {
+		work.Go(func() {
+			var content bytes.Buffer
+			documents := newEncoder()
+			for _, o := range ofFile {
+				text, err := documents.document(o)
+				if err != nil {
+					mutex.Lock()
+					problems = errors.Join(problems, err)
+					mutex.Unlock()
+					return
+				}
+				_, _ = content.Write(text) // a buffer takes everything
+			}
+			mutex.Lock()
+			contents[name] = content.Bytes()
+			mutex.Unlock()
+		})
+	}
+	work.Wait()
+	return contents, problems
 }
 
 // fillSecret puts the value into a Secret. It is false when the value comes from somewhere else.

@@ -35,6 +35,9 @@ type checker struct {
 	patterns map[string]*regexp.Regexp
 }
 
+// Prepare reads the schema, so that [Fits] need not.
+func Prepare() { _, _ = quickSchema() }
+
 // Fits tells whether the document is a Compose file by the schema.
 func Fits(document map[string]any) bool {
 	c, err := quickSchema()
