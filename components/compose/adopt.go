@@ -61,8 +61,8 @@ func (s *serviceReader) adopt() {
 // it, and find it empty.
 func (s *serviceReader) dataBelow() {
 	for i, e := range s.out.Env {
-		mounted := slices.ContainsFunc(s.out.Mounts, func(m app.Mount) bool { return m.Volume != "" && m.Path == e.Value })
-		if e.Name == "PGDATA" && mounted {
+		top := func(m app.Mount) bool { return m.Volume != "" && m.Path == e.Value }
+		if e.Name == "PGDATA" && slices.ContainsFunc(s.out.Mounts, top) {
 			s.out.Env[i].Value += "/pgdata"
 			s.say(s.path+".environment.PGDATA", Hardened, "a folder of its own in the volume, whose top is not empty")
 		}

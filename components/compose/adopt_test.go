@@ -315,7 +315,8 @@ services:
 	loaded := load(t, source)
 	a := loaded.App
 	assert.Equal(t, &app.Health{
-		TCP: true, Port: 3306, Interval: 30 * time.Second, Timeout: 30 * time.Second, Retries: 3, StartPeriod: 10 * time.Minute,
+		TCP: true, Port: 3306, Interval: 30 * time.Second, Timeout: 30 * time.Second, Retries: 3,
+		StartPeriod: 10 * time.Minute,
 	}, a.Service("db").Health)
 	assert.Equal(t, []string{
 		"services.db.healthcheck: hardened port 3306 must be open, as web waits until the service is healthy " +

@@ -101,8 +101,8 @@ const (
 var (
 	// dataVariables are variables whose values are names of something else than hosts.
 	dataVariables = regexp.MustCompile(`(?i)(^|[_.])(adapter|app|bucket|client_id|cluster|cmd|collection|command|` +
-		`component|connection|database|db|dbname|dialect|dir|driver|engine|env|environment|index|keyspace|log\w*|login|mode|name|` +
-		`pass\w*|path|prefix|process|queue|realm|role|schema|suffix|tag|task|topic|type|user|username)$`)
+		`component|connection|database|db|dbname|dialect|dir|driver|engine|env|environment|index|keyspace|log\w*|login|` +
+		`mode|name|pass\w*|path|prefix|process|queue|realm|role|schema|suffix|tag|task|topic|type|user|username)$`)
 	// hostVariables are variables whose values are hosts, alone or in a list.
 	hostVariables = regexp.MustCompile(`(?i)(addr|backend|broker|endpoint|host|link|node|peer|proxy|seed|server|` +
 		`upstream|ur[li])`)

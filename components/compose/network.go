@@ -276,7 +276,8 @@ func (s *serviceReader) portFromProxy() {
 		said["environment.VIRTUAL_PORT"] = *value
 	}
 	for _, key := range slices.Sorted(maps.Keys(said)) {
-		if port, err := strconv.Atoi(said[key]); err == nil && port > 0 && port <= maximumPort && len(s.out.Ports) == 0 {
+		port, err := strconv.Atoi(said[key])
+		if err == nil && port > 0 && port <= maximumPort && len(s.out.Ports) == 0 {
 			s.listen("", port, "")
 			s.say(s.path, Hardened, "listens on %d, as its %s says", port, key)
 		}

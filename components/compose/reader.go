@@ -408,7 +408,8 @@ func (r *reader) jobs(services []*serviceReader) {
 }
 
 // preparing are names of services that prepare something for the others and then end.
-var preparing = regexp.MustCompile(`(?i)(^|[-_.])(bootstrap|create\w*|init|initdb|migrat\w+|provision\w*|seed|setup)([-_.]|$)`)
+var preparing = regexp.MustCompile(`(?i)(^|[-_.])(bootstrap|create\w*|init|initdb|migrat\w+|provision\w*|seed|` +
+	`setup)([-_.]|$)`)
 
 // once says why a service runs to completion, empty when it runs for ever. One that serves somebody never does.
 func (s *serviceReader) once() string {

@@ -49,8 +49,8 @@ func (s *serviceReader) namedVolume(at string, v types.ServiceVolumeConfig) {
 	declared := s.project.Volumes[v.Source]
 	switch options := declared.DriverOpts; {
 	case v.Source == "" && s.adopting() && !s.spec.ReadOnly:
-		s.say(at, Hardened, "the image's own folder serves: what is written there is lost with the instance, as an anonymous "+
-			"volume is with its container")
+		s.say(at, Hardened, "the image's own folder serves: what is written there is lost with the instance, as an "+
+			"anonymous volume is with its container")
 		return
 	case v.Source == "":
 		s.say(at, Hardened, "an anonymous volume is a scratch folder, lost with the instance")

@@ -120,7 +120,7 @@ func (g generator) some(from []string) []string {
 func (g generator) bytes() string {
 	content := make([]byte, g.IntN(300))
 	for i := range content {
-		content[i] = byte(g.Uint32())
+		content[i] = byte(g.Uint32() & 0xff)
 	}
 	return string(content)
 }
