@@ -13,7 +13,7 @@ import (
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/ckan"
 	"github.com/dekcd/dmcloud/components/catalog/omero"
-	"github.com/dekcd/dmcloud/components/catalog/override"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit"
 	"github.com/dekcd/dmcloud/components/catalog/seek"
 	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/components/problem"
@@ -210,7 +210,7 @@ func fullName(a environment.Administrator) string {
 }
 
 // mailOf is the platform's mail server, and the password for it under the name the catalogue has for it.
-func mailOf(p environment.Platform, password string) (*override.Mail, map[string]pulumi.StringInput) {
+func mailOf(p environment.Platform, password string) (*entrykit.Mail, map[string]pulumi.StringInput) {
 	secrets := map[string]pulumi.StringInput{}
 	m := p.Mail
 	if m == nil {
@@ -219,7 +219,7 @@ func mailOf(p environment.Platform, password string) (*override.Mail, map[string
 	if m.User != "" {
 		secrets[password] = pulumi.ToSecret(pulumi.String(m.Password.Reveal())).(pulumi.StringOutput)
 	}
-	return &override.Mail{Host: m.Host, Port: m.Port, From: m.From, User: m.User, Networks: m.Networks}, secrets
+	return &entrykit.Mail{Host: m.Host, Port: m.Port, From: m.From, User: m.User, Networks: m.Networks}, secrets
 }
 
 func sizes(given map[string]environment.Quantity) map[string]int64 {

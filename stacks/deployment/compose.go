@@ -13,7 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/catalog/override"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit"
 	"github.com/dekcd/dmcloud/components/compose"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/policies/settings"
@@ -46,8 +46,8 @@ func composeApplication(
 		return application{}, problems.Err()
 	}
 	secrets, problems := secretValues(loaded, env, p)
-	problems = append(problems, override.Sizes(&loaded.App, sizes(p.Sizes))...)
-	problems = append(problems, override.Resources(&loaded.App, resources(p.Resources))...)
+	problems = append(problems, entrykit.Sizes(&loaded.App, sizes(p.Sizes))...)
+	problems = append(problems, entrykit.Resources(&loaded.App, resources(p.Resources))...)
 	if p.Version != "" {
 		loaded.App.Version = p.Version
 	}

@@ -62,6 +62,36 @@ func TestComposeFilesAsPlatforms(t *testing.T) {
 	b.pulumi(t, "up", "--yes", "--skip-preview", "--expect-no-changes")
 }
 
+// TestTheLocalAssembly deploys the local stack as it is: three platforms of the catalogue and one that is a Compose file,
+// side by side, each in its own fenced namespace.
+func TestTheLocalAssembly(t *testing.T) {
+	t.Parallel()
+	b := openStack(t, func(stackFile string) string { return stackFile })
+	b.pulumi(t, "up", "--yes", "--skip-preview")
+	outputs, err := b.bench.Outputs(t.Context())
+	require.NoError(t, err)
+	urls := map[string][]string{}
+	for name, p := range outputs.Platforms {
+		urls[name] = p.URLs
+		deployments, err := b.client.AppsV1().Deployments(name).List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		for _, d := range deployments.Items {
+			assert.Equal(t, *d.Spec.Replicas, d.Status.AvailableReplicas, "%s/%s", name, d.Name)
+		}
+		jobs, err := b.client.BatchV1().Jobs(name).List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		for _, j := range jobs.Items {
+			assert.NotNil(t, j.Status.CompletionTime, "%s/%s", name, j.Name)
+		}
+	}
+	assert.Equal(t, map[string][]string{
+		"seek": {"https://seek.localhost"}, "ckan": {"https://ckan.localhost"},
+		"omero": {"https://omero.localhost", "https://omero-clients.localhost"}, "notes": {"https://notes.localhost"},
+	}, urls)
+	b.fenced(t)
+	b.pulumi(t, "up", "--yes", "--skip-preview", "--expect-no-changes")
+}
+
 // platformOf is a case as the author of a stack file writes it.
 func platformOf(t *testing.T, c corpus.Case) map[string]any {
 	t.Helper()

@@ -36,9 +36,20 @@ type bed struct {
 	client  kubernetes.Interface
 }
 
-// open brings up a bench whose state is the test's own. The stack file is a copy that the test may edit; of its
-// platforms it has the first only, SEEK.
+// open brings up a bench whose state is the test's own. The stack file is a copy that the test may edit; of its platforms
+// it has the first only, SEEK.
 func open(tb testing.TB) *bed {
+	tb.Helper()
+	return openStack(tb, func(stackFile string) string {
+		const platform = "\n    - name: "
+		parts := strings.SplitN(stackFile, platform, 3)
+		require.Len(tb, parts, 3, "the local stack has several platforms")
+		return parts[0] + platform + parts[1] + "\n"
+	})
+}
+
+// openStack is open with another version of the stack file.
+func openStack(tb testing.TB, version func(stackFile string) string) *bed {
 	tb.Helper()
 	checkout, err := filepath.Abs(root)
 	require.NoError(tb, err)
@@ -46,10 +57,7 @@ func open(tb testing.TB) *bed {
 	stackFile := filepath.Join(tb.TempDir(), "Pulumi.local.yaml")
 	content, err := os.ReadFile(filepath.Join(checkout, "stacks", "Pulumi.local.yaml"))
 	require.NoError(tb, err)
-	const platform = "\n    - name: "
-	parts := strings.SplitN(string(content), platform, 3)
-	require.Len(tb, parts, 3, "the local stack has several platforms")
-	require.NoError(tb, os.WriteFile(stackFile, []byte(parts[0]+platform+parts[1]+"\n"), 0o600))
+	require.NoError(tb, os.WriteFile(stackFile, []byte(version(string(content))), 0o600))
 	b := &bed{options: workbench.Options{
 		Root: checkout, Stack: workbench.LocalStack, StackFile: stackFile, State: state, Progress: os.Stderr,
 	}}

@@ -6,14 +6,13 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/catalog/override"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit"
 	"github.com/dekcd/dmcloud/components/compose"
 	"github.com/dekcd/dmcloud/components/problem"
 )
@@ -64,7 +63,7 @@ type Administrator struct {
 }
 
 // Mail is an SMTP server.
-type Mail = override.Mail
+type Mail = entrykit.Mail
 
 // The names of the secrets that people and environments deal with.
 const (
@@ -82,27 +81,9 @@ const minLogin, maxLogin = 2, 100
 // New makes the application; equal options make equal applications. The error lists everything that is wrong with the
 // options as a [problem.Error], with paths such as "administrator.email".
 func New(ctx context.Context, options Options) (app.App, error) {
-	o := withDefaults(options)
-	profile, problems := o.check()
-	loadable := o
-	if len(problems) > 0 {
-		loadable = o.stripped()
-	}
-	var a app.App
-	if profile.Minor != "" {
-		var err error
-		if a, err = loadable.load(ctx, profile); err != nil {
-			return app.App{}, fmt.Errorf("CKAN %s: %w", o.Name, err)
-		}
-		problems = append(problems, o.override(&a)...)
-	}
-	if len(problems) == 0 {
-		problems = a.Validate()
-	}
-	if err := problems.Err(); err != nil {
-		return app.App{}, fmt.Errorf("CKAN %s: %w", o.Name, err)
-	}
-	return a, nil
+	return entrykit.Platform[Options]{
+		Name: "CKAN", Check: Options.check, Stripped: Options.stripped, Load: Options.load, Override: Options.override,
+	}.New(ctx, options.Name, withDefaults(options))
 }
 
 // stripped are options with the same services and volumes that can be loaded whatever is wrong with o, to check what
@@ -114,15 +95,13 @@ func (o Options) stripped() Options {
 }
 
 func withDefaults(o Options) Options {
-	override.Fill(&o.Version, Default)
-	override.Fill(&o.Title, "CKAN")
-	override.Fill(&o.Replicas, 1)
-	override.Fill(&o.Administrator.Login, "admin")
-	override.Fill(&o.Administrator.FullName, "CKAN Administrator")
-	if o.DataPusher == nil {
-		on := true
-		o.DataPusher = &on
-	}
+	entrykit.Fill(&o.Version, Default)
+	entrykit.Fill(&o.Title, "CKAN")
+	entrykit.Fill(&o.Replicas, 1)
+	entrykit.Fill(&o.Administrator.Login, "admin")
+	entrykit.Fill(&o.Administrator.FullName, "CKAN Administrator")
+	on := true
+	entrykit.Fill(&o.DataPusher, &on)
 	if o.Mail != nil {
 		m := o.Mail.WithDefaults()
 		o.Mail = &m
@@ -136,18 +115,13 @@ var (
 )
 
 func (o Options) check() (Profile, problem.List) {
-	problems := override.Name(o.Name)
-	profile, err := override.Find(Profiles(), o.Version)
-	if err != nil {
-		problems.Addf("version", o.Version, "write one of "+strings.Join(override.Minors(Profiles()), ", "), "%s", err)
-	}
-	problems = append(problems, override.Image("image", o.Image)...)
+	profile, unknown := entrykit.Find(Profiles(), o.Version)
+	problems := append(entrykit.Name(o.Name), unknown...)
+	problems = append(problems, entrykit.Image("image", o.Image)...)
 	problems = append(problems, o.checkPlugins()...)
-	problems = append(problems, override.Host("host", o.Host, "ckan.example.org")...)
-	problems = append(problems, override.Line("title", o.Title)...)
-	if o.Replicas < 1 {
-		problems.Addf("replicas", o.Replicas, "", "must be at least 1")
-	}
+	problems = append(problems, entrykit.Host("host", o.Host, "ckan.example.org")...)
+	problems = append(problems, entrykit.Line("title", o.Title)...)
+	problems = append(problems, entrykit.Positive("replicas", o.Replicas)...)
 	if o.Replicas > 1 && !o.SharedStorage {
 		problems.Addf("replicas", o.Replicas, "set storage.shared",
 			"CKAN needs shared (RWX) storage for more than one web replica")
@@ -156,7 +130,10 @@ func (o Options) check() (Profile, problem.List) {
 	if o.Mail != nil {
 		problems.Under("mail", checkMail(*o.Mail))
 	}
-	return profile, append(problems, override.Secrets(o.texts())...)
+	return profile, append(problems, entrykit.Secrets(o.Mail, map[string]string{
+		"title": o.Title, "administrator.login": o.Administrator.Login, "administrator.email": o.Administrator.Email,
+		"administrator.fullName": o.Administrator.FullName,
+	})...)
 }
 
 func (o Options) checkPlugins() problem.List {
@@ -182,18 +159,6 @@ func (o Options) checkPlugins() problem.List {
 	return problems
 }
 
-// texts are those that people write, by their paths.
-func (o Options) texts() map[string]string {
-	texts := map[string]string{
-		"title": o.Title, "administrator.login": o.Administrator.Login, "administrator.email": o.Administrator.Email,
-		"administrator.fullName": o.Administrator.FullName,
-	}
-	if o.Mail != nil {
-		texts["mail.from"], texts["mail.user"] = o.Mail.From, o.Mail.User
-	}
-	return texts
-}
-
 func (a Administrator) check() problem.List {
 	var problems problem.List
 	if !login.MatchString(a.Login) || len(a.Login) < minLogin || len(a.Login) > maxLogin {
@@ -202,8 +167,8 @@ func (a Administrator) check() problem.List {
 		// The first would be an option on a command line, the second is CKAN's own service user.
 		problems.Addf("login", a.Login, "write another one", "is not free")
 	}
-	problems = append(problems, override.Email("email", a.Email)...)
-	return append(problems, override.Line("fullName", a.FullName)...)
+	problems = append(problems, entrykit.Email("email", a.Email)...)
+	return append(problems, entrykit.Line("fullName", a.FullName)...)
 }
 
 // site is the name of CKAN's own service user, the variable CKAN_SITE_ID of the Compose file.
@@ -238,13 +203,10 @@ func (o Options) plugins() string {
 
 // load reads the Compose files of the profile with the options as their variables.
 func (o Options) load(ctx context.Context, profile Profile) (app.App, error) {
-	assets, err := fs.Sub(files, "compose")
-	if err != nil {
-		return app.App{}, fmt.Errorf("opening the embedded Compose files: %w", err)
-	}
 	source := compose.Source{
-		Name: o.Name, Assets: assets, Expose: map[string]string{"web": o.Host},
+		Name: o.Name, Expose: map[string]string{"web": o.Host},
 		Environment: map[string]string{
+			"CKAN_IMAGE":          o.Image,
 			"HOST":                o.Host,
 			"TITLE":               o.Title,
 			"PLUGINS":             o.plugins(),
@@ -256,35 +218,15 @@ func (o Options) load(ctx context.Context, profile Profile) (app.App, error) {
 		},
 	}
 	names := []string{"ckan.yaml", profile.Minor + ".yaml"}
-	if o.Image != "" {
-		source.Environment["CKAN_IMAGE"] = o.Image
-	}
 	if *o.DataPusher {
 		names = append(names, "datapusher.yaml")
 	}
-	if o.Mail != nil {
-		names = append(names, "mail.yaml")
-		source.Environment["MAIL_HOST"] = o.Mail.Host
-		source.Environment["MAIL_PORT"] = strconv.Itoa(o.Mail.Port)
-		source.Environment["MAIL_FROM"] = o.Mail.From
-		if o.Mail.User != "" {
-			names = append(names, "mail-login.yaml")
-			source.Environment["MAIL_USER"] = o.Mail.User
-		}
-	}
-	if source.Files, err = override.Files(assets, names...); err != nil {
-		return app.App{}, err
-	}
-	loaded, err := compose.Load(ctx, source)
-	if err != nil {
-		return app.App{}, err
-	}
-	return loaded.App, nil
+	return entrykit.Load(ctx, files, source, o.Mail, names...)
 }
 
 // override applies the options that are not variables of the Compose files.
 func (o Options) override(a *app.App) problem.List {
-	problems := append(override.Sizes(a, o.Sizes), override.Resources(a, o.Resources)...)
+	problems := append(entrykit.Sizes(a, o.Sizes), entrykit.Resources(a, o.Resources)...)
 	if o.Mail != nil {
 		o.Mail.Allow(a, "CKAN sends mail", "web", "workers")
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/ckan"
-	"github.com/dekcd/dmcloud/components/catalog/override/modeltest"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit/modeltest"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/tests/golden"
 )

@@ -8,13 +8,11 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/catalog/override"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit"
 	"github.com/dekcd/dmcloud/components/compose"
 	"github.com/dekcd/dmcloud/components/problem"
 )
@@ -69,7 +67,7 @@ type Administrator struct {
 }
 
 // Mail is an SMTP server.
-type Mail = override.Mail
+type Mail = entrykit.Mail
 
 // The names of the secrets that people and environments deal with, and OMERO's name for its first user.
 const (
@@ -87,27 +85,9 @@ const clientPort = 4064
 // New makes the application; equal options make equal applications. The error lists everything that is wrong with the
 // options as a [problem.Error], with paths such as "administrator.email".
 func New(ctx context.Context, options Options) (app.App, error) {
-	o := withDefaults(options)
-	profile, problems := o.check()
-	loadable := o
-	if len(problems) > 0 {
-		loadable = o.stripped()
-	}
-	var a app.App
-	if profile.Minor != "" {
-		var err error
-		if a, err = loadable.load(ctx, profile); err != nil {
-			return app.App{}, fmt.Errorf("OMERO %s: %w", o.Name, err)
-		}
-		problems = append(problems, o.override(&a)...)
-	}
-	if len(problems) == 0 {
-		problems = a.Validate()
-	}
-	if err := problems.Err(); err != nil {
-		return app.App{}, fmt.Errorf("OMERO %s: %w", o.Name, err)
-	}
-	return a, nil
+	return entrykit.Platform[Options]{
+		Name: "OMERO", Check: Options.check, Stripped: Options.stripped, Load: Options.load, Override: Options.override,
+	}.New(ctx, options.Name, withDefaults(options))
 }
 
 // stripped are options with the same services and volumes that can be loaded whatever is wrong with o, to check what
@@ -117,10 +97,10 @@ func (o Options) stripped() Options {
 }
 
 func withDefaults(o Options) Options {
-	override.Fill(&o.Version, Default)
-	override.Fill(&o.Title, "OMERO")
-	override.Fill(&o.Replicas, 1)
-	override.Fill(&o.Administrator.FullName, "OMERO Administrator")
+	entrykit.Fill(&o.Version, Default)
+	entrykit.Fill(&o.Title, "OMERO")
+	entrykit.Fill(&o.Replicas, 1)
+	entrykit.Fill(&o.Administrator.FullName, "OMERO Administrator")
 	if o.Mail != nil {
 		m := o.Mail.WithDefaults()
 		o.Mail = &m
@@ -129,54 +109,36 @@ func withDefaults(o Options) Options {
 }
 
 func (o Options) check() (Profile, problem.List) {
-	problems := override.Name(o.Name)
-	profile, err := override.Find(Profiles(), o.Version)
-	if err != nil {
-		problems.Addf("version", o.Version, "write one of "+strings.Join(override.Minors(Profiles()), ", "), "%s", err)
-	}
-	problems = append(problems, override.Image("image", o.Image)...)
-	problems = append(problems, override.Image("webImage", o.WebImage)...)
-	problems = append(problems, override.Host("host", o.Host, "omero.example.org")...)
+	profile, unknown := entrykit.Find(Profiles(), o.Version)
+	problems := append(entrykit.Name(o.Name), unknown...)
+	problems = append(problems, entrykit.Image("image", o.Image)...)
+	problems = append(problems, entrykit.Image("webImage", o.WebImage)...)
+	problems = append(problems, entrykit.Host("host", o.Host, "omero.example.org")...)
 	if o.WebSocketHost != "" {
-		problems = append(problems, override.Host("webSocketHost", o.WebSocketHost, "omero-ws.example.org")...)
+		problems = append(problems, entrykit.Host("webSocketHost", o.WebSocketHost, "omero-ws.example.org")...)
 		if o.WebSocketHost == o.Host {
 			problems.Addf("webSocketHost", o.WebSocketHost, "write another name that leads to the same place",
 				"is the name of OMERO.web, and not every ingress controller can lead one name to two services")
 		}
 	}
-	problems = append(problems, override.Networks("clientNetworks", o.ClientNetworks)...)
-	problems = append(problems, override.Line("title", o.Title)...)
-	if o.Replicas < 1 {
-		problems.Addf("replicas", o.Replicas, "", "must be at least 1")
-	}
+	problems = append(problems, entrykit.Networks("clientNetworks", o.ClientNetworks)...)
+	problems = append(problems, entrykit.Line("title", o.Title)...)
+	problems = append(problems, entrykit.Positive("replicas", o.Replicas)...)
 	problems.Under("administrator", o.Administrator.check())
 	if o.Mail != nil {
 		problems.Under("mail", o.Mail.Check())
 	}
-	return profile, append(problems, override.Secrets(o.texts())...)
-}
-
-// texts are those that people write, by their paths.
-func (o Options) texts() map[string]string {
-	texts := map[string]string{
+	return profile, append(problems, entrykit.Secrets(o.Mail, map[string]string{
 		"title": o.Title, "administrator.email": o.Administrator.Email, "administrator.fullName": o.Administrator.FullName,
-	}
-	if o.Mail != nil {
-		texts["mail.from"], texts["mail.user"] = o.Mail.From, o.Mail.User
-	}
-	return texts
+	})...)
 }
 
 func (a Administrator) check() problem.List {
-	return append(override.Email("email", a.Email), override.Line("fullName", a.FullName)...)
+	return append(entrykit.Email("email", a.Email), entrykit.Line("fullName", a.FullName)...)
 }
 
 // load reads the Compose files of the profile with the options as their variables.
 func (o Options) load(ctx context.Context, profile Profile) (app.App, error) {
-	assets, err := fs.Sub(files, "compose")
-	if err != nil {
-		return app.App{}, fmt.Errorf("opening the embedded Compose files: %w", err)
-	}
 	servers, err := json.Marshal([][]any{{"server", clientPort, o.Title}})
 	if err != nil {
 		return app.App{}, fmt.Errorf("writing the list of servers: %w", err)
@@ -186,48 +148,27 @@ func (o Options) load(ctx context.Context, profile Profile) (app.App, error) {
 		return app.App{}, fmt.Errorf("writing the list of administrators: %w", err)
 	}
 	source := compose.Source{
-		Name: o.Name, Assets: assets, Expose: map[string]string{"web": o.Host},
+		Name: o.Name, Expose: map[string]string{"web": o.Host},
 		Environment: map[string]string{
-			"HOST":           o.Host,
-			"SERVER_LIST":    string(servers),
-			"ADMINISTRATORS": string(administrators),
-			"WEB_REPLICAS":   strconv.Itoa(o.Replicas),
+			"OMERO_IMAGE":     o.Image,
+			"OMERO_WEB_IMAGE": o.WebImage,
+			"HOST":            o.Host,
+			"SERVER_LIST":     string(servers),
+			"ADMINISTRATORS":  string(administrators),
+			"WEB_REPLICAS":    strconv.Itoa(o.Replicas),
 		},
 	}
 	names := []string{"omero.yaml", profile.Minor + ".yaml"}
-	if o.Image != "" {
-		source.Environment["OMERO_IMAGE"] = o.Image
-	}
-	if o.WebImage != "" {
-		source.Environment["OMERO_WEB_IMAGE"] = o.WebImage
-	}
 	if o.WebSocketHost != "" {
 		names = append(names, "websocket.yaml")
 		source.Expose["server"] = o.WebSocketHost
 	}
-	if o.Mail != nil {
-		names = append(names, "mail.yaml")
-		source.Environment["MAIL_HOST"] = o.Mail.Host
-		source.Environment["MAIL_PORT"] = strconv.Itoa(o.Mail.Port)
-		source.Environment["MAIL_FROM"] = o.Mail.From
-		if o.Mail.User != "" {
-			names = append(names, "mail-login.yaml")
-			source.Environment["MAIL_USER"] = o.Mail.User
-		}
-	}
-	if source.Files, err = override.Files(assets, names...); err != nil {
-		return app.App{}, err
-	}
-	loaded, err := compose.Load(ctx, source)
-	if err != nil {
-		return app.App{}, err
-	}
-	return loaded.App, nil
+	return entrykit.Load(ctx, files, source, o.Mail, names...)
 }
 
 // override applies the options that are not variables of the Compose files.
 func (o Options) override(a *app.App) problem.List {
-	problems := append(override.Sizes(a, o.Sizes), override.Resources(a, o.Resources)...)
+	problems := append(entrykit.Sizes(a, o.Sizes), entrykit.Resources(a, o.Resources)...)
 	tellMemory(a.Service("server"))
 	if len(o.ClientNetworks) > 0 {
 		a.Openings = append(a.Openings, app.Opening{

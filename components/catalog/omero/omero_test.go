@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit/modeltest"
 	"github.com/dekcd/dmcloud/components/catalog/omero"
-	"github.com/dekcd/dmcloud/components/catalog/override/modeltest"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/tests/golden"
 )

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dekcd/dmcloud/components/catalog/override/modeltest"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit/modeltest"
 )
 
 func TestScriptsParse(t *testing.T) {

@@ -5,14 +5,11 @@ package seek
 import (
 	"context"
 	"embed"
-	"fmt"
-	"io/fs"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/catalog/override"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit"
 	"github.com/dekcd/dmcloud/components/compose"
 	"github.com/dekcd/dmcloud/components/problem"
 )
@@ -67,7 +64,7 @@ type Administrator struct {
 }
 
 // Mail is an SMTP server.
-type Mail = override.Mail
+type Mail = entrykit.Mail
 
 // The names of the secrets that people and environments deal with.
 const (
@@ -89,27 +86,9 @@ const (
 // New makes the application; equal options make equal applications. The error lists everything that is wrong with the
 // options as a [problem.Error], with paths such as "administrator.email".
 func New(ctx context.Context, options Options) (app.App, error) {
-	o := withDefaults(options)
-	profile, problems := o.check()
-	loadable := o
-	if len(problems) > 0 {
-		loadable = o.stripped()
-	}
-	var a app.App
-	if profile.Minor != "" {
-		var err error
-		if a, err = loadable.load(ctx, profile); err != nil {
-			return app.App{}, fmt.Errorf("SEEK %s: %w", o.Name, err)
-		}
-		problems = append(problems, o.override(&a)...)
-	}
-	if len(problems) == 0 {
-		problems = a.Validate()
-	}
-	if err := problems.Err(); err != nil {
-		return app.App{}, fmt.Errorf("SEEK %s: %w", o.Name, err)
-	}
-	return a, nil
+	return entrykit.Platform[Options]{
+		Name: "SEEK", Check: Options.check, Stripped: Options.stripped, Load: Options.load, Override: Options.override,
+	}.New(ctx, options.Name, withDefaults(options))
 }
 
 // stripped are options with the same services and volumes that can be loaded whatever is wrong with o, to check what
@@ -122,17 +101,15 @@ func (o Options) stripped() Options {
 }
 
 func withDefaults(o Options) Options {
-	override.Fill(&o.Version, Default)
-	override.Fill(&o.Title, defaultTitle)
-	override.Fill(&o.Replicas, 1)
-	override.Fill(&o.PumaWorkers, defaultPumaWorkers)
-	override.Fill(&o.Administrator.Login, "admin")
-	override.Fill(&o.Administrator.FirstName, "SEEK")
-	override.Fill(&o.Administrator.LastName, "Administrator")
-	if o.Search == nil {
-		on := true
-		o.Search = &on
-	}
+	entrykit.Fill(&o.Version, Default)
+	entrykit.Fill(&o.Title, defaultTitle)
+	entrykit.Fill(&o.Replicas, 1)
+	entrykit.Fill(&o.PumaWorkers, defaultPumaWorkers)
+	entrykit.Fill(&o.Administrator.Login, "admin")
+	entrykit.Fill(&o.Administrator.FirstName, "SEEK")
+	entrykit.Fill(&o.Administrator.LastName, "Administrator")
+	on := true
+	entrykit.Fill(&o.Search, &on)
 	if o.Mail != nil {
 		m := o.Mail.WithDefaults()
 		o.Mail = &m
@@ -143,44 +120,29 @@ func withDefaults(o Options) Options {
 var login = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]*$`)
 
 func (o Options) check() (Profile, problem.List) {
-	problems := override.Name(o.Name)
-	profile, err := override.Find(Profiles(), o.Version)
-	if err != nil {
-		problems.Addf("version", o.Version, "write one of "+strings.Join(override.Minors(Profiles()), ", "), "%s", err)
-	} else if profile.Preview && o.Image == "" {
+	profile, unknown := entrykit.Find(Profiles(), o.Version)
+	problems := append(entrykit.Name(o.Name), unknown...)
+	if profile.Preview && o.Image == "" {
 		problems.Addf("image", nil, "set image to a build of your own, or use "+Default,
 			"SEEK %s is not released, upstream only has a moving tag", profile.Minor)
 	}
-	problems = append(problems, override.Image("image", o.Image)...)
-	problems = append(problems, override.Host("host", o.Host, "seek.example.org")...)
-	problems = append(problems, override.Line("title", o.Title)...)
-	if o.Replicas < 1 {
-		problems.Addf("replicas", o.Replicas, "", "must be at least 1")
-	}
+	problems = append(problems, entrykit.Image("image", o.Image)...)
+	problems = append(problems, entrykit.Host("host", o.Host, "seek.example.org")...)
+	problems = append(problems, entrykit.Line("title", o.Title)...)
+	problems = append(problems, entrykit.Positive("replicas", o.Replicas)...)
 	if o.Replicas > 1 && !o.SharedStorage {
 		problems.Addf("replicas", o.Replicas, "set storage.shared",
 			"SEEK %s needs shared (RWX) storage for more than one web replica", profile.Minor)
 	}
-	if o.PumaWorkers < 1 {
-		problems.Addf("pumaWorkers", o.PumaWorkers, "", "must be at least 1")
-	}
+	problems = append(problems, entrykit.Positive("pumaWorkers", o.PumaWorkers)...)
 	problems.Under("administrator", o.Administrator.check())
 	if o.Mail != nil {
 		problems.Under("mail", o.Mail.Check())
 	}
-	return profile, append(problems, override.Secrets(o.texts())...)
-}
-
-// texts are those that people write, by their paths.
-func (o Options) texts() map[string]string {
-	texts := map[string]string{
+	return profile, append(problems, entrykit.Secrets(o.Mail, map[string]string{
 		"title": o.Title, "administrator.login": o.Administrator.Login, "administrator.email": o.Administrator.Email,
 		"administrator.firstName": o.Administrator.FirstName, "administrator.lastName": o.Administrator.LastName,
-	}
-	if o.Mail != nil {
-		texts["mail.from"], texts["mail.user"] = o.Mail.From, o.Mail.User
-	}
-	return texts
+	})...)
 }
 
 func (a Administrator) check() problem.List {
@@ -188,20 +150,17 @@ func (a Administrator) check() problem.List {
 	if !login.MatchString(a.Login) || len(a.Login) < minLogin || len(a.Login) > maxLogin {
 		problems.Addf("login", a.Login, "", "must be %d to %d letters, digits and . _ @ + -", minLogin, maxLogin)
 	}
-	problems = append(problems, override.Email("email", a.Email)...)
-	problems = append(problems, override.Line("firstName", a.FirstName)...)
-	return append(problems, override.Line("lastName", a.LastName)...)
+	problems = append(problems, entrykit.Email("email", a.Email)...)
+	problems = append(problems, entrykit.Line("firstName", a.FirstName)...)
+	return append(problems, entrykit.Line("lastName", a.LastName)...)
 }
 
 // load reads the Compose files of the profile with the options as their variables.
 func (o Options) load(ctx context.Context, profile Profile) (app.App, error) {
-	assets, err := fs.Sub(files, "compose")
-	if err != nil {
-		return app.App{}, fmt.Errorf("opening the embedded Compose files: %w", err)
-	}
 	source := compose.Source{
-		Name: o.Name, Assets: assets, Expose: map[string]string{"web": o.Host},
+		Name: o.Name, Expose: map[string]string{"web": o.Host},
 		Environment: map[string]string{
+			"SEEK_IMAGE":               o.Image,
 			"HOST":                     o.Host,
 			"TITLE":                    o.Title,
 			"SEARCH":                   strconv.FormatBool(*o.Search),
@@ -216,9 +175,6 @@ func (o Options) load(ctx context.Context, profile Profile) (app.App, error) {
 		},
 	}
 	names := []string{"seek.yaml", profile.Minor + ".yaml"}
-	if o.Image != "" {
-		source.Environment["SEEK_IMAGE"] = o.Image
-	}
 	if *o.Search {
 		source.Profiles = append(source.Profiles, "search")
 		source.Environment["SOLR_HOST"], source.Environment["SOLR_PORT"] = "solr", "8983"
@@ -226,29 +182,12 @@ func (o Options) load(ctx context.Context, profile Profile) (app.App, error) {
 	if o.Virtuoso {
 		names = append(names, "virtuoso.yaml")
 	}
-	if o.Mail != nil {
-		names = append(names, "mail.yaml")
-		source.Environment["MAIL_HOST"] = o.Mail.Host
-		source.Environment["MAIL_PORT"] = strconv.Itoa(o.Mail.Port)
-		source.Environment["MAIL_FROM"] = o.Mail.From
-		if o.Mail.User != "" {
-			names = append(names, "mail-login.yaml")
-			source.Environment["MAIL_USER"] = o.Mail.User
-		}
-	}
-	if source.Files, err = override.Files(assets, names...); err != nil {
-		return app.App{}, err
-	}
-	loaded, err := compose.Load(ctx, source)
-	if err != nil {
-		return app.App{}, err
-	}
-	return loaded.App, nil
+	return entrykit.Load(ctx, files, source, o.Mail, names...)
 }
 
 // override applies the options that are not variables of the Compose files.
 func (o Options) override(a *app.App) problem.List {
-	problems := append(override.Sizes(a, o.Sizes), override.Resources(a, o.Resources)...)
+	problems := append(entrykit.Sizes(a, o.Sizes), entrykit.Resources(a, o.Resources)...)
 	if o.Mail != nil {
 		o.Mail.Allow(a, "SEEK sends mail", "web", "workers")
 	}

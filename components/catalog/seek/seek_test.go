@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/dekcd/dmcloud/components/app"
-	"github.com/dekcd/dmcloud/components/catalog/override/modeltest"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit/modeltest"
 	"github.com/dekcd/dmcloud/components/catalog/seek"
 	"github.com/dekcd/dmcloud/components/problem"
 	"github.com/dekcd/dmcloud/tests/golden"

@@ -1,4 +1,4 @@
-package override
+package entrykit
 
 import (
 	"github.com/dekcd/dmcloud/components/app"

@@ -1,4 +1,4 @@
-package override
+package entrykit
 
 import (
 	"fmt"
@@ -83,12 +83,25 @@ func Networks(path string, networks []string) problem.List {
 	return problems
 }
 
-// Secrets finds texts, by their paths, that look like a secret in the wrong place: all of them are readable in the
-// platform.
-func Secrets(texts map[string]string) problem.List {
+// Positive checks a number of something.
+func Positive(path string, number int) problem.List {
 	var problems problem.List
-	for _, path := range slices.Sorted(maps.Keys(texts)) {
-		if compose.LooksSecret("", texts[path]) {
+	if number < 1 {
+		problems.Addf(path, number, "", "must be at least 1")
+	}
+	return problems
+}
+
+// Secrets finds texts, by their paths, that look like a secret in the wrong place, also those of a mail server if there
+// is one: all of them are readable in the platform.
+func Secrets(m *Mail, texts map[string]string) problem.List {
+	all := maps.Clone(texts)
+	if m != nil {
+		all["mail.from"], all["mail.user"] = m.From, m.User
+	}
+	var problems problem.List
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		if compose.LooksSecret("", all[path]) {
 			problems.Addf(path, nil, "write something else", "looks like a secret, and is readable in the platform")
 		}
 	}
