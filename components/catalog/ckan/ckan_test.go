@@ -1,7 +1,6 @@
 package ckan_test
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,8 +11,6 @@ import (
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/ckan"
 	"github.com/dekcd/dmcloud/components/catalog/entrykit/modeltest"
-	"github.com/dekcd/dmcloud/components/problem"
-	"github.com/dekcd/dmcloud/tests/golden"
 )
 
 // plain are the fewest options that make a CKAN.
@@ -44,18 +41,7 @@ func load(t *testing.T, o ckan.Options) app.App {
 
 func TestProfilesMatchTheirGoldenFiles(t *testing.T) {
 	t.Parallel()
-	for _, p := range ckan.Profiles() {
-		for kind, options := range map[string]func(string) ckan.Options{"plain": plain, "full": full} {
-			t.Run(p.Minor+" "+kind, func(t *testing.T) {
-				t.Parallel()
-				a := load(t, options(p.Minor))
-				assert.Empty(t, a.Validate())
-				assert.Equal(t, p.Version, a.Version)
-				modeltest.Hardened(t, a)
-				golden.Equal(t, filepath.Join("testdata", p.Minor+"-"+kind+".yaml"), modeltest.YAML(t, a))
-			})
-		}
-	}
+	modeltest.Golden(t, ckan.Profiles(), load, map[string]func(string) ckan.Options{"plain": plain, "full": full})
 }
 
 func TestVersionAndImageAgree(t *testing.T) {
@@ -100,12 +86,7 @@ func TestWhoTalksToWhom(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := load(t, c.options)
-			var got []string
-			for _, e := range a.Edges() {
-				got = append(got, e.Slug())
-			}
-			assert.ElementsMatch(t, c.want, got)
+			assert.ElementsMatch(t, c.want, modeltest.Edges(load(t, c.options)))
 		})
 	}
 }
@@ -221,10 +202,7 @@ func TestTheLargestUploadsFitIntoTheScratchFolder(t *testing.T) {
 
 func TestWrongOptionsAreReportedAllAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		spoil func(o *ckan.Options)
-		want  []string
-	}{
+	modeltest.Refused(t, ckan.New, plain("2.11"), modeltest.Mistakes[ckan.Options]{
 		"two replicas need shared storage": {
 			func(o *ckan.Options) { o.Replicas = 2 },
 			[]string{"replicas: 2: CKAN needs shared (RWX) storage for more than one web replica; set storage.shared"},
@@ -306,22 +284,7 @@ func TestWrongOptionsAreReportedAllAtOnce(t *testing.T) {
 				"resources.db.memory.request: 2: must not be more than the limit, 1",
 			},
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := plain("2.11")
-			c.spoil(&o)
-			_, err := ckan.New(t.Context(), o)
-			require.Error(t, err)
-			assert.NotContains(t, err.Error(), modeltest.Canary)
-			for _, want := range c.want {
-				assert.Contains(t, err.Error(), want)
-			}
-			if len(c.want) > 1 {
-				assert.Equal(t, len(c.want), strings.Count(err.Error(), "\n"), err.Error())
-			}
-		})
-	}
+	})
 }
 
 // FuzzNew throws anything at the options: there is an application or a list of problems, in the words of the options.
@@ -345,28 +308,16 @@ func FuzzNew(f *testing.F) {
 			Resources: map[string]app.Resources{target: {CPURequest: amount, MemoryLimit: amount}},
 		}
 		a, err := ckan.New(t.Context(), o)
-		if err == nil {
-			assert.Empty(t, a.Validate())
-			return
-		}
-		var problems *problem.Error
-		require.ErrorAs(t, err, &problems)
-		for _, p := range problems.Problems {
-			top, _, _ := strings.Cut(strings.ReplaceAll(p.Path, "[", "."), ".")
-			assert.Contains(t, []string{
-				"name", "version", "image", "plugins", "host", "title", "replicas", "administrator", "mail", "sizes", "resources",
-			}, top, p.Error())
-		}
+		modeltest.Fuzzed(t, a, err,
+			"name", "version", "image", "plugins", "host", "title", "replicas", "administrator", "mail", "sizes", "resources",
+		)
 	})
 }
 
 func TestCheckUpgrade(t *testing.T) {
 	t.Parallel()
-	const known = "no release profile; write one of 2.11"
-	for name, c := range map[string]struct{ from, to, want string }{
-		"the same minor is no upgrade":   {"2.11", "2.11", ""},
+	modeltest.Upgraded(t, "CKAN", ckan.Profiles(), ckan.CheckUpgrade, modeltest.Upgrades{
 		"a patch release within a minor": {"2.11.0", "2.11.6", ""},
-		"from a minor to its release":    {"2.11", "2.11.6", ""},
 		"the next minor":                 {"2.10.4", "2.11", ""},
 		"minors can be skipped":          {"2.9", "2.11.6", ""},
 		"older than its migrations": {
@@ -380,20 +331,5 @@ func TestCheckUpgrade(t *testing.T) {
 			"2.11.7", "2.11.6", "version: 2.11.6: cannot go back from 2.11.7; " +
 				"stay at 2.11.7, or restore a backup made with 2.11.6 into a new instance",
 		},
-		"an unknown target": {"2.11", "2.11.0", "version: 2.11.0: " + known},
-		"no version at all": {
-			"latest", "main", "2 problems:\n  1. version: latest: the installed version is not a version of CKAN\n" +
-				"  2. version: main: " + known,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			err := ckan.CheckUpgrade(c.from, c.to)
-			if c.want == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.EqualError(t, err, c.want)
-		})
-	}
+	})
 }

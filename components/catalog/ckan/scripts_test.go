@@ -27,8 +27,6 @@ case "$*" in
   "user token add"*) [ -e "$STATE/silent" ] || printf 'API Token created:\n\tCANARY12.CANARY345.CANARY678\n' ;;
   "user add"*) cat > "$STATE/typed"; [ ! -e "$STATE/refuse" ] || { echo "email: in use" >&2; exit 1; } ;;
 esac`,
-	"redis-server": `echo "redis-server $*" >> "$STATE/log"; cat > "$STATE/redis.conf"`,
-	"psql":         `echo "psql $*" >> "$STATE/log"; cat > "$STATE/input"`,
 }
 
 const password = modeltest.Canary + "password"
@@ -41,7 +39,7 @@ func newContainer(t *testing.T, env ...string) modeltest.Container {
 		"PYTHONPATH=" + modules, "PYTHONDONTWRITEBYTECODE=1", "DATABASE_PASSWORD=" + password,
 		"READER_PASSWORD=" + password + "R", "REDIS_PASSWORD=" + password, "SESSION_KEY=CANARYsession",
 		"TOKEN_KEY=CANARYtoken", "CKAN__PLUGINS=datastore envvars", "CKAN_SITE_ID=default", "DATAPUSHER=true",
-		"REDIS_MAXMEMORY=256mb", "CKAN_SQLALCHEMY_URL=postgresql://db/ckan",
+		"CKAN_SQLALCHEMY_URL=postgresql://db/ckan",
 		"CKAN_DATASTORE_WRITE_URL=postgresql://db/datastore", "CKAN_DATASTORE_READ_URL=postgresql://db/datastore",
 	}, env...)...)
 	script, err := os.ReadFile("compose/database.py")
@@ -256,23 +254,12 @@ func TestTheWorkerIsHealthyWhileRedisHearsFromIt(t *testing.T) {
 
 func TestDatabasesAreMadeWithoutPasswordsOnTheCommandLine(t *testing.T) {
 	t.Parallel()
-	c := newContainer(t, "POSTGRES_USER=postgres", "POSTGRES_DB=postgres")
-	output, err := run(t, c, "databases.sh")
-	require.NoError(t, err, output)
-	assert.Equal(t, "psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username=postgres --dbname=postgres\n",
-		c.Read(t, "state/log"))
-	assert.NotContains(t, c.Read(t, "state/input"), modeltest.Canary)
-	assert.Contains(t, c.Read(t, "state/input"), `\getenv database_password DATABASE_PASSWORD`)
+	modeltest.Databases(t)
 }
 
 func TestRedisGetsItsPasswordOnStandardInput(t *testing.T) {
 	t.Parallel()
-	c := newContainer(t)
-	output, err := run(t, c, "redis.sh")
-	require.NoError(t, err, output)
-	assert.Equal(t, "redis-server -\n", c.Read(t, "state/log"))
-	assert.Contains(t, c.Read(t, "state/redis.conf"), "\nrequirepass "+password+"\nmaxmemory 256mb\n")
-	assert.Contains(t, c.Read(t, "state/redis.conf"), "\nmaxmemory-policy noeviction\n", "jobs are not thrown out")
+	assert.Contains(t, modeltest.Redis(t), "\nmaxmemory-policy noeviction\n", "jobs are not thrown out")
 }
 
 func TestSolrGetsTheSchemaOfItsImage(t *testing.T) {

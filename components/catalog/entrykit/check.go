@@ -83,7 +83,7 @@ func Networks(path string, networks []string) problem.List {
 	return problems
 }
 
-// Positive checks a number of something.
+// Positive checks a number of things of which there must be one at least.
 func Positive(path string, number int) problem.List {
 	var problems problem.List
 	if number < 1 {

@@ -1,15 +1,19 @@
 package entrykit_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/blang/semver"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/entrykit"
+	"github.com/dekcd/dmcloud/components/catalog/entrykit/modeltest"
+	"github.com/dekcd/dmcloud/components/compose"
 	"github.com/dekcd/dmcloud/components/problem"
 )
 
@@ -105,6 +109,8 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	got := text(entrykit.Secrets(nil, map[string]string{"title": "AKIACANARY0123456789", "name": "fine"}))
 	assert.Equal(t, "title: looks like a secret, and is readable in the platform; write something else", got)
+	got = text(entrykit.Secrets(&entrykit.Mail{User: "AKIACANARY0123456789"}, map[string]string{"title": "fine"}))
+	assert.Contains(t, got, "mail.user: looks like a secret")
 }
 
 func TestMail(t *testing.T) {
@@ -162,32 +168,69 @@ func TestCheckUpgrade(t *testing.T) {
 	})
 }
 
-// options are those of an entry whose only Compose file is compose/a.yaml, unless the test says another.
-type options struct{ name, file string }
+// options are those of an entry whose Compose file has one service and one volume.
+type options struct {
+	version, file, title string
+	sizes                map[string]int64
+}
 
 func platform() entrykit.Platform[options] {
-	folder := fstest.MapFS{
-		"compose/a.yaml":          {Data: []byte(service)},
-		"compose/mail.yaml":       {Data: []byte("services: {web: {environment: {SMTP: \"$MAIL_HOST:$MAIL_PORT $MAIL_FROM\"}}}")},
-		"compose/mail-login.yaml": {Data: []byte("services: {web: {environment: {SMTP_USER: $MAIL_USER}}}")},
+	folder := fstest.MapFS{}
+	for name, content := range map[string]string{
+		"web.yaml": "services: {web: {image: 'web:1', user: '1:1', volumes: [data:/data], environment: {}}}\n" +
+			"volumes: {data: {x-dmcloud: {size: 1Gi}}}",
+		"mail.yaml":       "services: {web: {environment: {MAIL: '$MAIL_HOST $MAIL_PORT $MAIL_FROM'}}}",
+		"mail-login.yaml": "services: {web: {environment: {LOGIN: $MAIL_USER}}}",
+	} {
+		folder["compose/"+name] = &fstest.MapFile{Data: []byte(content)}
 	}
 	return entrykit.Platform[options]{
 		Name: "X",
 		Check: func(o options) (entrykit.Profile, problem.List) {
-			profile, problems := entrykit.Find(profiles(), "1.2")
-			if o.name == "" {
-				profile, problems = entrykit.Find(profiles(), "9")
-			}
-			return profile, append(problems, entrykit.Line("file", o.file)...)
+			profile, unknown := entrykit.Find(profiles(), o.version)
+			return profile, append(unknown, entrykit.Line("title", o.title)...)
 		},
-		Stripped: func(o options) options { return options{o.name, "a.yaml"} },
+		Stripped: func(options) options { return options{file: "web.yaml"} },
 		Load: func(o options, ctx context.Context, _ entrykit.Profile) (app.App, error) {
-			source := compose.Source{Name: "x", Environment: map[string]string{}}
-			m := &entrykit.Mail{Host: "mail", Port: 25, From: "x@example.org", User: o.name}
-			return entrykit.Load(ctx, folder, source, m, o.file)
+			m := &entrykit.Mail{Host: "mail", Port: 25, From: "x@example.org", User: o.title}
+			return entrykit.Load(ctx, folder, compose.Source{Name: "x", Environment: map[string]string{}}, m, o.file)
 		},
-		Override: func(_ options, a *app.App) problem.List {
-			return entrykit.Sizes(a, map[string]int64{"data": 7, "files": 1})[:len(a.Volumes)-1]
+		Override: func(o options, a *app.App) problem.List { return entrykit.Sizes(a, o.sizes) },
+	}
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	a, err := platform().New(t.Context(), "x", options{"1.2", "web.yaml", "Title", map[string]int64{"data": 7}})
+	require.NoError(t, err)
+	assert.Equal(t, int64(7), a.Volume("data").Size)
+	assert.Equal(t, "mail 25 x@example.org", modeltest.Variable(t, a, "web", "MAIL"))
+	assert.Equal(t, "Title", modeltest.Variable(t, a, "web", "LOGIN"))
+}
+
+func TestNewReportsEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		options options
+		want    string
+	}{
+		"an option, and what overrides a model that could not be loaded with it": {
+			options{"1.2", "?", "", map[string]int64{"files": 1}},
+			"X x: 2 problems:\n  1. title: must be one line of text\n  2. sizes.files: no such volume; write one of data",
 		},
+		"without a profile there is nothing to override": {
+			options{"9", "?", "", map[string]int64{"files": 1}},
+			"X x: 2 problems:\n  1. version: 9: no release profile; write one of 1.2, 1.3\n" +
+				"  2. title: must be one line of text",
+		},
+		"a file that is not there": {
+			options{"1.2", "?", "Title", nil}, "X x: reading the embedded Compose file ?: open ?: file does not exist",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := platform().New(t.Context(), "x", c.options)
+			require.EqualError(t, err, c.want)
+		})
 	}
 }

@@ -1,6 +1,6 @@
-// Package entrykit is what the entries of the catalogue are built with: how options become an application, the checks of
-// what an institute decides about any platform, the decisions that no Compose file has a variable for, and what every
-// check of an upgrade has.
+// Package entrykit is what the entries of the catalogue are built with: how options become an application, the checks
+// of what an institute decides about any platform, the decisions that no Compose file has a variable for, and what
+// every check of an upgrade has.
 package entrykit
 
 import (

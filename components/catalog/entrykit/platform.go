@@ -57,8 +57,8 @@ func (p Platform[O]) build(ctx context.Context, options O) (app.App, error) {
 	return a, problems.Err()
 }
 
-// Load reads Compose files out of the folder compose that an entry embeds: those named and, when there is a mail server,
-// mail.yaml, and mail-login.yaml when it wants a login. It adds the files, and the variables for mail, to the source.
+// Load reads Compose files out of the folder compose that an entry embeds: those named and, when there is a mail
+// server, mail.yaml, and mail-login.yaml when it wants a login. It adds them and their variables to the source.
 func Load(ctx context.Context, embedded fs.FS, source compose.Source, m *Mail, names ...string) (app.App, error) {
 	var err error
 	if source.Assets, err = fs.Sub(embedded, "compose"); err != nil {

@@ -45,8 +45,8 @@ func Minors(profiles []Profile) []string {
 func Minor(v semver.Version) string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
 // CheckUpgrade tells whether a platform of one version, a minor or a release, can become one of another. There is never
-// a way back; forward tells what is wrong with a single step from an installed version that is not newer, and what to do
-// instead, or "". The error is a [problem.Error].
+// a way back; forward tells what is wrong with a single step from an installed version that is not newer, and what to
+// do instead, or "". The error is a [problem.Error].
 func CheckUpgrade(
 	platform string, profiles []Profile, from, to string,
 	forward func(installed semver.Version, target Profile) (rule, fix string),

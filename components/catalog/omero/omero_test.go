@@ -2,7 +2,6 @@ package omero_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +12,6 @@ import (
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/entrykit/modeltest"
 	"github.com/dekcd/dmcloud/components/catalog/omero"
-	"github.com/dekcd/dmcloud/components/problem"
-	"github.com/dekcd/dmcloud/tests/golden"
 )
 
 // plain are the fewest options that make an OMERO.
@@ -46,18 +43,7 @@ func load(t *testing.T, o omero.Options) app.App {
 
 func TestProfilesMatchTheirGoldenFiles(t *testing.T) {
 	t.Parallel()
-	for _, p := range omero.Profiles() {
-		for kind, options := range map[string]func(string) omero.Options{"plain": plain, "full": full} {
-			t.Run(p.Minor+" "+kind, func(t *testing.T) {
-				t.Parallel()
-				a := load(t, options(p.Minor))
-				assert.Empty(t, a.Validate())
-				assert.Equal(t, p.Version, a.Version)
-				modeltest.Hardened(t, a)
-				golden.Equal(t, filepath.Join("testdata", p.Minor+"-"+kind+".yaml"), modeltest.YAML(t, a))
-			})
-		}
-	}
+	modeltest.Golden(t, omero.Profiles(), load, map[string]func(string) omero.Options{"plain": plain, "full": full})
 }
 
 func TestVersionAndImageAgree(t *testing.T) {
@@ -87,12 +73,8 @@ func TestDefaultIsTheNewestMinor(t *testing.T) {
 
 func TestWhoTalksToWhom(t *testing.T) {
 	t.Parallel()
-	a := load(t, full("5.6"))
-	var got []string
-	for _, e := range a.Edges() {
-		got = append(got, e.Slug())
-	}
-	assert.Equal(t, []string{"server-to-db", "setup-to-db", "web-to-redis", "web-to-server"}, got)
+	assert.Equal(t, []string{"server-to-db", "setup-to-db", "web-to-redis", "web-to-server"},
+		modeltest.Edges(load(t, full("5.6"))))
 }
 
 func TestNobodyReachesTheInternet(t *testing.T) {
@@ -195,10 +177,7 @@ func TestTheServerSharesOutItsLimitOfMemory(t *testing.T) {
 
 func TestWrongOptionsAreReportedAllAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		spoil func(o *omero.Options)
-		want  []string
-	}{
+	modeltest.Refused(t, omero.New, plain("5.6"), modeltest.Mistakes[omero.Options]{
 		"an unknown version lists the known ones": {
 			func(o *omero.Options) { o.Version = "5.5" },
 			[]string{"version: 5.5: no release profile; write one of 5.6"},
@@ -267,22 +246,7 @@ func TestWrongOptionsAreReportedAllAtOnce(t *testing.T) {
 				"resources.db.memory.request: 2: must not be more than the limit, 1",
 			},
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := plain("5.6")
-			c.spoil(&o)
-			_, err := omero.New(t.Context(), o)
-			require.Error(t, err)
-			assert.NotContains(t, err.Error(), modeltest.Canary)
-			for _, want := range c.want {
-				assert.Contains(t, err.Error(), want)
-			}
-			if len(c.want) > 1 {
-				assert.Equal(t, len(c.want), strings.Count(err.Error(), "\n"), err.Error())
-			}
-		})
-	}
+	})
 }
 
 // FuzzNew throws anything at the options: there is an application or a list of problems, in the words of the options.
@@ -306,30 +270,17 @@ func FuzzNew(f *testing.F) {
 			Resources: map[string]app.Resources{target: {CPURequest: amount, MemoryLimit: amount}},
 		}
 		a, err := omero.New(t.Context(), o)
-		if err == nil {
-			assert.Empty(t, a.Validate())
-			return
-		}
-		var problems *problem.Error
-		require.ErrorAs(t, err, &problems)
-		for _, p := range problems.Problems {
-			top, _, _ := strings.Cut(strings.ReplaceAll(p.Path, "[", "."), ".")
-			assert.Contains(t, []string{
-				"name", "version", "image", "webImage", "host", "webSocketHost", "clientNetworks", "title", "replicas",
-				"administrator", "mail", "sizes", "resources",
-			}, top, p.Error())
-		}
+		modeltest.Fuzzed(t, a, err,
+			"name", "version", "image", "webImage", "host", "webSocketHost", "clientNetworks", "title", "replicas",
+			"administrator", "mail", "sizes", "resources",
+		)
 	})
 }
 
 func TestCheckUpgrade(t *testing.T) {
 	t.Parallel()
-	const known = "no release profile; write one of 5.6"
-	for name, c := range map[string]struct{ from, to, want string }{
-		"the same minor is no upgrade":   {"5.6", "5.6", ""},
-		"the same release is no upgrade": {"5.6.18", "5.6", ""},
+	modeltest.Upgraded(t, "OMERO", omero.Profiles(), omero.CheckUpgrade, modeltest.Upgrades{
 		"a patch release within a minor": {"5.6.0", "5.6.18", ""},
-		"from a minor to its release":    {"5.6", "5.6.18", ""},
 		"an older minor": {
 			"5.5.1", "5.6", "version: 5.6: cannot upgrade from 5.5.1; bring it to 5.6 by hand first, with a backup before",
 		},
@@ -341,20 +292,5 @@ func TestCheckUpgrade(t *testing.T) {
 			"5.6.19", "5.6.18", "version: 5.6.18: cannot go back from 5.6.19; " +
 				"stay at 5.6.19, or restore a backup made with 5.6.18 into a new instance",
 		},
-		"an unknown target": {"5.6", "5.6.0", "version: 5.6.0: " + known},
-		"no version at all": {
-			"latest", "main", "2 problems:\n  1. version: latest: the installed version is not a version of OMERO\n" +
-				"  2. version: main: " + known,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			err := omero.CheckUpgrade(c.from, c.to)
-			if c.want == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.EqualError(t, err, c.want)
-		})
-	}
+	})
 }

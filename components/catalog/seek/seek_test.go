@@ -1,7 +1,6 @@
 package seek_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,8 +11,6 @@ import (
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/entrykit/modeltest"
 	"github.com/dekcd/dmcloud/components/catalog/seek"
-	"github.com/dekcd/dmcloud/components/problem"
-	"github.com/dekcd/dmcloud/tests/golden"
 )
 
 // ownImage is what an institute would build of an unreleased minor.
@@ -50,21 +47,8 @@ func load(t *testing.T, o seek.Options) app.App {
 
 func TestProfilesMatchTheirGoldenFiles(t *testing.T) {
 	t.Parallel()
-	for _, p := range seek.Profiles() {
-		for kind, options := range map[string]func(string) seek.Options{"plain": plain, "full": full} {
-			t.Run(p.Minor+" "+kind, func(t *testing.T) {
-				t.Parallel()
-				a := load(t, options(p.Minor))
-				assert.Empty(t, a.Validate())
-				assert.Equal(t, p.Version, a.Version)
-				for i := range a.Files {
-					// The scripts are in this folder already.
-					a.Files[i].Content = ""
-				}
-				golden.Equal(t, filepath.Join("testdata", p.Minor+"-"+kind+".yaml"), modeltest.YAML(t, a))
-			})
-		}
-	}
+	modeltest.Golden(t, seek.Profiles(), load, map[string]func(string) seek.Options{"plain": plain, "full": full},
+		"virtuoso")
 }
 
 func TestVersionAndImageAgree(t *testing.T) {
@@ -132,32 +116,9 @@ func TestWhoTalksToWhom(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := load(t, c.options)
-			var got []string
-			for _, e := range a.Edges() {
-				got = append(got, e.Slug())
-			}
-			assert.Equal(t, c.want, got)
+			assert.Equal(t, c.want, modeltest.Edges(load(t, c.options)))
 		})
 	}
-}
-
-// secretsOf lists which services and init containers get which secrets, in variables or as files.
-func secretsOf(a app.App) map[string][]string {
-	holders := map[string][]string{}
-	for _, s := range a.Services {
-		for _, e := range s.Env {
-			if e.Secret != "" {
-				holders[e.Secret] = append(holders[e.Secret], s.Name+" "+e.Name)
-			}
-		}
-		for _, m := range s.Mounts {
-			if m.Secret != "" {
-				holders[m.Secret] = append(holders[m.Secret], s.Name+" "+m.Path)
-			}
-		}
-	}
-	return holders
 }
 
 func TestSecretsReachOnlyWhoNeedsThem(t *testing.T) {
@@ -173,7 +134,7 @@ func TestSecretsReachOnlyWhoNeedsThem(t *testing.T) {
 		seek.AdministratorPassword: {"administrator SEEK_ADMINISTRATOR_PASSWORD"},
 		seek.MailPassword:          {"settings SEEK_SMTP_PASSWORD"},
 		"virtuoso-password":        {"virtuoso DBA_PASSWORD", "web DBA_PASSWORD", "workers DBA_PASSWORD"},
-	}, secretsOf(load(t, full("1.18"))))
+	}, modeltest.Secrets(load(t, full("1.18"))))
 }
 
 func TestOnlyTheMailPasswordComesFromOutside(t *testing.T) {
@@ -199,21 +160,8 @@ func TestWhatIsOffLeavesNothing(t *testing.T) {
 	a := load(t, o)
 	assert.Nil(t, a.Service("solr"))
 	assert.Nil(t, a.Volume("solr"))
-	assert.Empty(t, variable(t, a, "web", "SOLR_PORT"), "upstream's scripts take a set port for search being on")
-	assert.Equal(t, "false", variable(t, a, "settings", "SEEK_SOLR_ENABLED"))
-}
-
-func variable(t *testing.T, a app.App, service, name string) string {
-	t.Helper()
-	s := a.Service(service)
-	require.NotNil(t, s, service)
-	for _, e := range s.Env {
-		if e.Name == name {
-			return e.Value
-		}
-	}
-	require.Fail(t, "no such variable", name)
-	return ""
+	assert.Empty(t, modeltest.Variable(t, a, "web", "SOLR_PORT"), "upstream's scripts take a set port for search being on")
+	assert.Equal(t, "false", modeltest.Variable(t, a, "settings", "SEEK_SOLR_ENABLED"))
 }
 
 func TestTheRouteOpensAfterTheAdministrator(t *testing.T) {
@@ -222,7 +170,7 @@ func TestTheRouteOpensAfterTheAdministrator(t *testing.T) {
 	require.Len(t, a.Routes, 1)
 	assert.Contains(t, a.Routes[0].After, "administrator")
 	assert.Equal(t, "seek.example.org", a.Routes[0].Host)
-	assert.Equal(t, "https://seek.example.org", variable(t, a, "settings", "SEEK_SITE_BASE_HOST"))
+	assert.Equal(t, "https://seek.example.org", modeltest.Variable(t, a, "settings", "SEEK_SITE_BASE_HOST"))
 }
 
 func TestSolrIsConfiguredByTheSameSEEK(t *testing.T) {
@@ -243,11 +191,11 @@ func TestSolrIsConfiguredByTheSameSEEK(t *testing.T) {
 func TestOptionsReachTheApplication(t *testing.T) {
 	t.Parallel()
 	a := load(t, full("1.18"))
-	title := variable(t, a, "settings", "SEEK_INSTANCE_NAME")
+	title := modeltest.Variable(t, a, "settings", "SEEK_INSTANCE_NAME")
 	assert.Equal(t, "Data of ${HOME} & friends", title, "not interpolated twice")
 	assert.Equal(t, 3, a.Service("web").Replicas)
 	assert.Equal(t, 1, a.Service("workers").Replicas)
-	assert.Equal(t, "4", variable(t, a, "web", "PUMA_WORKERS_NUM"))
+	assert.Equal(t, "4", modeltest.Variable(t, a, "web", "PUMA_WORKERS_NUM"))
 	assert.Equal(t, int64(1<<40), a.Volume("filestore").Size)
 	assert.Equal(t, app.Resources{CPURequest: 1000, MemoryRequest: 4 << 30, MemoryLimit: 4 << 30},
 		a.Service("db").Resources)
@@ -260,10 +208,7 @@ func TestOptionsReachTheApplication(t *testing.T) {
 
 func TestWrongOptionsAreReportedAllAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		spoil func(o *seek.Options)
-		want  []string
-	}{
+	modeltest.Refused(t, seek.New, plain("1.18"), modeltest.Mistakes[seek.Options]{
 		"two replicas need shared storage": {
 			func(o *seek.Options) { o.Replicas = 2 },
 			[]string{"replicas: 2: SEEK 1.18 needs shared (RWX) storage for more than one web replica; set storage.shared"},
@@ -339,22 +284,7 @@ func TestWrongOptionsAreReportedAllAtOnce(t *testing.T) {
 				"sizes.virtuosso: no such volume; write one of cache, database, filestore, solr, virtuoso",
 			},
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o := plain("1.18")
-			c.spoil(&o)
-			_, err := seek.New(t.Context(), o)
-			require.Error(t, err)
-			assert.NotContains(t, err.Error(), "CANARY")
-			for _, want := range c.want {
-				assert.Contains(t, err.Error(), want)
-			}
-			if len(c.want) > 1 {
-				assert.Equal(t, len(c.want), strings.Count(err.Error(), "\n"), err.Error())
-			}
-		})
-	}
+	})
 }
 
 func resources(cpuRequest, cpuLimit, memoryRequest, memoryLimit int64) app.Resources {
@@ -464,32 +394,20 @@ func FuzzNew(f *testing.F) {
 			Resources: map[string]app.Resources{target: {CPURequest: amount, MemoryLimit: amount}},
 		}
 		a, err := seek.New(t.Context(), o)
-		if err == nil {
-			assert.Empty(t, a.Validate())
-			for _, s := range a.Secrets {
-				assert.Equal(t, s.Name == seek.MailPassword, s.Generate == nil, s.Name)
-			}
-			return
-		}
-		var problems *problem.Error
-		require.ErrorAs(t, err, &problems)
-		for _, p := range problems.Problems {
-			top, _, _ := strings.Cut(p.Path, ".")
-			assert.Contains(t, []string{
-				"name", "version", "image", "host", "title", "replicas", "pumaWorkers", "administrator", "mail", "sizes",
-				"resources",
-			}, top, p.Error())
+		modeltest.Fuzzed(t, a, err,
+			"name", "version", "image", "host", "title", "replicas", "pumaWorkers", "administrator", "mail", "sizes",
+			"resources",
+		)
+		for _, s := range a.Secrets {
+			assert.Equal(t, s.Name == seek.MailPassword, s.Generate == nil, s.Name)
 		}
 	})
 }
 
 func TestCheckUpgrade(t *testing.T) {
 	t.Parallel()
-	const known = "no release profile; write one of 1.17, 1.18, 1.19"
-	for name, c := range map[string]struct{ from, to, want string }{
-		"the same minor is no upgrade":      {"1.18", "1.18", ""},
+	modeltest.Upgraded(t, "SEEK", seek.Profiles(), seek.CheckUpgrade, modeltest.Upgrades{
 		"a patch release within a minor":    {"1.18.0", "1.18.1", ""},
-		"from a minor to its release":       {"1.18", "1.18.1", ""},
 		"the next minor":                    {"1.17.4", "1.18.1", ""},
 		"the next minor, by minors":         {"1.18", "1.19", ""},
 		"an older release of a known minor": {"1.17.0", "1.18", ""},
@@ -513,20 +431,5 @@ func TestCheckUpgrade(t *testing.T) {
 			"1.15.2", "1.17", "version: 1.17: cannot upgrade from 1.15.2; " +
 				"bring it to 1.17 by hand first, minor by minor, with a backup before each",
 		},
-		"an unknown target": {"1.18", "1.18.7", "version: 1.18.7: " + known},
-		"no version at all": {
-			"latest", "main", "2 problems:\n  1. version: latest: the installed version is not a version of SEEK\n" +
-				"  2. version: main: " + known,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			err := seek.CheckUpgrade(c.from, c.to)
-			if c.want == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.EqualError(t, err, c.want)
-		})
-	}
+	})
 }

@@ -1,5 +1,5 @@
-// Package modeltest helps to test entries of the catalogue: it writes models for people to read, and runs the scripts
-// of an entry with fakes of the programs that they call.
+// Package modeltest helps to test entries of the catalogue: it writes models for people to read, checks what every
+// entry must do with options and versions, and runs the scripts of an entry with fakes of the programs that they call.
 package modeltest
 
 import (
@@ -103,8 +103,8 @@ func Variable(tb testing.TB, a app.App, service, name string) string {
 }
 
 // Hardened checks what every service of the catalogue has: who it is, what it may use, how it shows that it works, and
-// a reason for every freedom. A renderer gives the rest.
-func Hardened(tb testing.TB, a app.App) {
+// a reason for every freedom. A renderer gives the rest. The services in unobserved are known to have no health check.
+func Hardened(tb testing.TB, a app.App, unobserved ...string) {
 	tb.Helper()
 	for _, s := range a.Services {
 		rule, fix := app.CheckImage(s.Image)
@@ -114,7 +114,7 @@ func Hardened(tb testing.TB, a app.App) {
 		assert.Positive(tb, s.Resources.CPURequest, "%s: request of CPU", s.Name)
 		assert.Positive(tb, s.Resources.MemoryRequest, "%s: request of memory", s.Name)
 		assert.Positive(tb, s.Resources.MemoryLimit, "%s: limit of memory", s.Name)
-		assert.Equal(tb, s.Job == nil, s.Health != nil, "%s: health", s.Name)
+		assert.Equal(tb, s.Job == nil && !slices.Contains(unobserved, s.Name), s.Health != nil, "%s: health", s.Name)
 		assert.Equal(tb, s.ReadOnlyRoot, s.WritableRootReason == "", "%s: root", s.Name)
 		assert.NotContains(tb, s.WritableRootReason, "does not say", "%s: root", s.Name)
 		for _, e := range s.Egress {
@@ -139,6 +139,10 @@ func Parse(t *testing.T, folder string) {
 			check(t, shell(t, script), "-n", script)
 		case ".py":
 			check(t, Python(t), "-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())", script)
+		case ".rb":
+			if _, err := exec.LookPath("ruby"); err == nil {
+				check(t, "ruby", "-c", script)
+			}
 		}
 	}
 	require.NotEmpty(t, shells)
@@ -242,4 +246,32 @@ func (c Container) Run(t *testing.T, script string, folders []string, args ...st
 	assert.NotContains(t, string(output), Canary, "a secret was printed")
 	assert.NotContains(t, c.Read(t, "state/log"), Canary, "a secret was on a command line")
 	return string(output), err
+}
+
+// Redis runs compose/redis.sh, which must give Redis its password on standard input; it returns the configuration.
+func Redis(t *testing.T) string {
+	t.Helper()
+	c := NewContainer(t, map[string]string{
+		"redis-server": `echo "redis-server $*" >> "$STATE/log"; cat > "$STATE/redis.conf"`,
+	}, "REDIS_PASSWORD="+Canary+"redis", "REDIS_MAXMEMORY=256mb")
+	output, err := c.Run(t, "compose/redis.sh", nil)
+	require.NoError(t, err, output)
+	assert.Equal(t, "redis-server -\n", c.Read(t, "state/log"))
+	configuration := c.Read(t, "state/redis.conf")
+	assert.Contains(t, configuration, "\nrequirepass "+Canary+"redis\nmaxmemory 256mb\n")
+	return configuration
+}
+
+// Databases runs compose/databases.sh, which must give psql the passwords in variables.
+func Databases(t *testing.T) {
+	t.Helper()
+	c := NewContainer(t, map[string]string{"psql": `echo "psql $*" >> "$STATE/log"; cat > "$STATE/input"`},
+		"POSTGRES_USER=postgres", "POSTGRES_DB=postgres", "DATABASE_PASSWORD="+Canary+"password",
+		"READER_PASSWORD="+Canary+"reader")
+	output, err := c.Run(t, "compose/databases.sh", nil)
+	require.NoError(t, err, output)
+	assert.Equal(t, "psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username=postgres --dbname=postgres\n",
+		c.Read(t, "state/log"))
+	assert.NotContains(t, c.Read(t, "state/input"), Canary)
+	assert.Contains(t, c.Read(t, "state/input"), `\getenv database_password DATABASE_PASSWORD`)
 }

@@ -17,9 +17,10 @@ import (
 )
 
 // Golden compares the applications of every profile, with several sets of options by their names, with the files
-// testdata/PROFILE-NAME.yaml.
+// testdata/PROFILE-NAME.yaml, and checks that they are [Hardened], the services in unobserved without a health check.
 func Golden[O any](
 	t *testing.T, profiles []entrykit.Profile, load func(*testing.T, O) app.App, options map[string]func(version string) O,
+	unobserved ...string,
 ) {
 	t.Helper()
 	for _, p := range profiles {
@@ -29,7 +30,7 @@ func Golden[O any](
 				a := load(t, of(p.Minor))
 				assert.Empty(t, a.Validate())
 				assert.Equal(t, p.Version, a.Version)
-				Hardened(t, a)
+				Hardened(t, a, unobserved...)
 				golden.Equal(t, filepath.Join("testdata", p.Minor+"-"+name+".yaml"), YAML(t, a))
 			})
 		}
@@ -84,8 +85,8 @@ func Fuzzed(t *testing.T, a app.App, err error, options ...string) {
 // Upgrades are cases of upgrades between versions, with the whole error; "" when there is none.
 type Upgrades map[string]struct{ From, To, Want string }
 
-// Upgraded checks upgrades, and those that are the same for every platform: of the version that an entry has to itself,
-// and of what is no version.
+// Upgraded checks upgrades, and those that are the same for every platform: of the newest version to itself, and to and
+// from what is no version.
 func Upgraded(
 	t *testing.T, platform string, profiles []entrykit.Profile, check func(from, to string) error, upgrades Upgrades,
 ) {
@@ -96,7 +97,9 @@ func Upgraded(
 		"the same minor is no upgrade":   {newest.Minor, newest.Minor, ""},
 		"the same release is no upgrade": {newest.Version, newest.Minor, ""},
 		"from a minor to its release":    {newest.Minor, newest.Version, ""},
-		"an unknown target":              {newest.Minor, newest.Minor + ".999", "version: " + newest.Minor + ".999: " + known},
+		"an unknown target": {
+			newest.Minor, newest.Minor + ".999", "version: " + newest.Minor + ".999: " + known,
+		},
 		"no version at all": {
 			"latest", "main", "2 problems:\n  1. version: latest: the installed version is not a version of " + platform +
 				"\n  2. version: main: " + known,
