@@ -57,8 +57,8 @@ func (s *serviceReader) adopt() {
 	}
 }
 
-// dataBelow moves the data of PostgreSQL into a folder of its own where it would be the top of a volume: initdb must own
-// it, and find it empty.
+// dataBelow moves the data of PostgreSQL into a folder of its own where it would be the top of a volume: initdb must
+// own it, and find it empty.
 func (s *serviceReader) dataBelow() {
 	for i, e := range s.out.Env {
 		top := func(m app.Mount) bool { return m.Volume != "" && m.Path == e.Value }

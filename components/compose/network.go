@@ -232,8 +232,8 @@ func (r *reader) connect(services []*serviceReader) {
 	}
 }
 
-// otherNames gives services the names of their hosts, which newer Dockers resolve, and sees that no name is given twice:
-// Docker would lead to either service in turn.
+// otherNames gives services the names of their hosts, which newer Dockers resolve, and sees that no name is given
+// twice: Docker would lead to either service in turn.
 func (r *reader) otherNames(services []*serviceReader) {
 	taken := map[string]string{}
 	for _, s := range services {

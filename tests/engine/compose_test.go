@@ -62,8 +62,8 @@ func TestComposeFilesAsPlatforms(t *testing.T) {
 	b.pulumi(t, "up", "--yes", "--skip-preview", "--expect-no-changes")
 }
 
-// TestTheLocalAssembly deploys the local stack as it is: three platforms of the catalogue and one that is a Compose file,
-// side by side, each in its own fenced namespace.
+// TestTheLocalAssembly deploys the local stack as it is: three platforms of the catalogue and one that is a Compose
+// file, side by side, each in its own fenced namespace.
 func TestTheLocalAssembly(t *testing.T) {
 	t.Parallel()
 	b := openStack(t, func(stackFile string) string { return stackFile })

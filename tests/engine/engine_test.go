@@ -36,8 +36,8 @@ type bed struct {
 	client  kubernetes.Interface
 }
 
-// open brings up a bench whose state is the test's own. The stack file is a copy that the test may edit; of its platforms
-// it has the first only, SEEK.
+// open brings up a bench whose state is the test's own. The stack file is a copy that the test may edit; of its
+// platforms it has the first only, SEEK.
 func open(tb testing.TB) *bed {
 	tb.Helper()
 	return openStack(tb, func(stackFile string) string {

@@ -127,3 +127,37 @@ func TestComposeFilesAreRelativeToTheStackFile(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 }
+
+func TestLiteralPasswordsOfAComposeFileAreSecretsInTheState(t *testing.T) {
+	t.Parallel()
+	const password = "canary-of-the-compose-file-1"
+	stack := composed(t, "")
+	file := filepath.Join(t.TempDir(), "compose.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(`
+services:
+  cache:
+    image: redis:7.4.4
+    command: redis-server --requirepass `+password+`
+    healthcheck: {test: [CMD, redis-cli, -a, `+password+`, ping]}
+  web:
+    image: nginx:1.28.0
+    environment: {CACHE_URL: "redis://:`+password+`@cache:6379", CACHE_PASSWORD: `+password+`}
+    volumes: ["./app.ini:/etc/app.ini:ro"]
+`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "app.ini"), []byte("password="+password+"\n"), 0o600))
+	stack.Config["dmcloud:platforms"] = fmt.Sprintf(`[{"name":"archive","compose":%q}]`, file)
+	stack.Config["dmcloud:policy"] = "{}"
+	o := options(stack)
+	o.Canaries = append(o.Canaries, password) // the recorder looks for it in everything that is no secret
+	recorder.EachMode(t, o, program(t, stack), func(t *testing.T, r *recorder.Recording) {
+		t.Helper()
+		judged(t, stack, r)
+		secrets := 0
+		for _, resource := range r.Resources {
+			if resource.Type == "kubernetes:core/v1:Secret" {
+				secrets++
+			}
+		}
+		assert.Equal(t, 3, secrets, "the password, the address with it, the file with it")
+	})
+}
