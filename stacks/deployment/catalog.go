@@ -12,8 +12,8 @@ import (
 
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/catalog/ckan"
-	"github.com/dekcd/dmcloud/components/catalog/omero"
 	"github.com/dekcd/dmcloud/components/catalog/entrykit"
+	"github.com/dekcd/dmcloud/components/catalog/omero"
 	"github.com/dekcd/dmcloud/components/catalog/seek"
 	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 	"github.com/dekcd/dmcloud/components/problem"

@@ -144,7 +144,8 @@ services:
     environment: {CACHE_URL: "redis://:`+password+`@cache:6379", CACHE_PASSWORD: `+password+`}
     volumes: ["./app.ini:/etc/app.ini:ro"]
 `), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "app.ini"), []byte("password="+password+"\n"), 0o600))
+	settings := filepath.Join(filepath.Dir(file), "app.ini")
+	require.NoError(t, os.WriteFile(settings, []byte("password="+password+"\n"), 0o600))
 	stack.Config["dmcloud:platforms"] = fmt.Sprintf(`[{"name":"archive","compose":%q}]`, file)
 	stack.Config["dmcloud:policy"] = "{}"
 	o := options(stack)
