@@ -38,10 +38,22 @@ func collaboration() []Facts {
 		outline.called("docker.getoutline.com/outlinewiki/outline"),
 		entry("ghcr.io/mastodon/mastodon", "", 991, 991, 3000, 4000).named("mastodon").web("/opt/mastodon/public/system").
 			from(github + "mastodon/mastodon/blob/main/Dockerfile"),
+		entry("ghcr.io/mastodon/mastodon-streaming", "", 991, 991, 4000).named("mastodon").web().
+			from(github + "mastodon/mastodon/blob/main/streaming/Dockerfile"),
+		entry("n8nio/runners", "", 1000, 1000, 5680).named("runner").
+			from(github + "n8n-io/n8n/blob/master/docker/images/runners/Dockerfile"),
+		entry("langfuse/langfuse", "", 1001, 1001, 3000).named("nextjs").web().
+			from(github + "langfuse/langfuse/blob/main/web/Dockerfile"),
+		entry("langfuse/langfuse-worker", "", 1001, 1001, 3030).named("expressjs").
+			from(github + "langfuse/langfuse/blob/main/worker/Dockerfile"),
 		entry("ghcr.io/plausible/community-edition", "", someone, someone, 8000).any().web("/var/lib/plausible").
 			from(github + "plausible/analytics/blob/master/Dockerfile"),
 		entry("penpotapp/backend", "", 1001, 1001, 6060).named("penpot").data("/opt/data/assets").
 			from(github + "penpot/penpot/blob/develop/docker/images/Dockerfile.backend"),
+		entry("penpotapp/exporter", "", 1001, 1001, 6061).named("penpot").
+			from(github + "penpot/penpot/blob/develop/docker/images/Dockerfile.exporter"),
+		entry("penpotapp/frontend", "", 1001, 1001, 8080).named("penpot").web().
+			from(github + "penpot/penpot/blob/develop/docker/images/Dockerfile.frontend"),
 		entry("frappe/erpnext", "", 1000, 0, 8000).named("frappe").data("/home/frappe/frappe-bench/sites").
 			from(github + "frappe/frappe_docker/blob/main/images/production/Containerfile"),
 		entry("joplin/server", "", 1001, 1001, 22300).named("joplin").web().

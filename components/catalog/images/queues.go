@@ -74,6 +74,7 @@ func workflows() []Facts {
 	return []Facts{
 		temporal("server", "1.24.2", 7233, 7234, 7235, 7239),
 		temporal("auto-setup", "1.24.2", 7233, 7234, 7235, 7239),
+		temporal("admin-tools", "").from(github + "temporalio/docker-builds/blob/main/admin-tools.Dockerfile"),
 		temporal("ui", "2.26.2", 8080).web().from(github + "temporalio/ui-server"),
 		entry("mher/flower", "2.0.1", 1000, 1000, 5555).named("flower").web("/data").
 			from(github + "mher/flower/blob/master/Dockerfile"),
