@@ -204,7 +204,16 @@ func TestImagesThatCannotBeAdopted(t *testing.T) {
 		"no image": {"restart: always", []string{
 			`compose: service "web" has neither an image nor a build context specified: invalid compose project; ` +
 				`name the image it runs`,
+			`services.web.image: is missing; write "name:version"`,
 		}},
+		"what leads nowhere does not hide the rest": {
+			"depends_on: [database]\n    privileged: true\n    image: nginx",
+			[]string{
+				`compose: service "web" depends on undefined service "database": invalid compose project; ` +
+					`correct the name, or add the service`,
+				`services.web.privileged: true: gives control over the host; remove it`,
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dekcd/dmcloud/components/app"
 	"github.com/dekcd/dmcloud/components/compose"
+	"github.com/dekcd/dmcloud/components/internal/kubelet"
 	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 )
 
@@ -161,33 +162,6 @@ func TestVariablesOfInitContainersAreTheirOwn(t *testing.T) {
 	assert.Equal(t, []app.EnvVar{{Name: "ARGUMENT", Secret: "some-password"}}, s.Env)
 }
 
-// expansion is what Kubernetes makes of a word, by the rules of
-// https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go.
-func expansion(word string, variables map[string]string) string {
-	var b strings.Builder
-	for i := 0; i < len(word); i++ {
-		if word[i] != '$' || i+1 == len(word) {
-			b.WriteByte(word[i])
-			continue
-		}
-		name, _, closed := strings.Cut(strings.TrimPrefix(word[i+1:], "("), ")")
-		switch value, known := variables[name]; {
-		case word[i+1] == '$':
-			b.WriteByte('$')
-			i++
-		case word[i+1] == '(' && closed:
-			if !known {
-				value = "$(" + name + ")"
-			}
-			b.WriteString(value)
-			i += len(name) + 2
-		default:
-			b.WriteByte('$')
-		}
-	}
-	return b.String()
-}
-
 func TestKubernetesStartsWhatDockerWould(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -236,7 +210,7 @@ func TestKubernetesStartsWhatDockerWould(t *testing.T) {
 			var got []string
 			for _, word := range container.Args {
 				assert.NotContains(t, word, "CANARY")
-				got = append(got, expansion(word, variables))
+				got = append(got, kubelet.Expand(word, variables))
 			}
 			assert.Equal(t, c.want, got)
 			assert.Equal(t, c.written, container.Args[len(container.Args)-1])

@@ -121,7 +121,8 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: path, Content: file.Content})
 	}
 	set := func(o *loader.Options) {
-		o.SetProjectName(r.source.Name, true)
+		// Whether the name itself will do is the model's to say; the files are read either way.
+		o.SetProjectName(loader.NormalizeProjectName(r.source.Name), true)
 		o.Profiles = r.source.Profiles
 		o.SkipNormalization = true
 		o.SkipResolveLabels = true
@@ -145,9 +146,12 @@ func (r *reader) parse(ctx context.Context) (ok bool) {
 		return r.unreadable(err)
 	}
 	if r.project, err = loader.ModelToProject(dict, options, details); err != nil {
-		return r.unreadable(err)
+		r.unreadable(err)
+		// Where only names lead nowhere, the rest of the file can be read, and may have more problems.
+		options.SkipConsistencyCheck = true
+		r.project, err = loader.ModelToProject(dict, options, details)
 	}
-	return true
+	return err == nil
 }
 
 // visits is how many nodes of the files the parser may visit. Anchors that stand in themselves have it visit without

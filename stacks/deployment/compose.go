@@ -100,6 +100,10 @@ func inCompose(p problem.Problem, locator compose.Locator) problem.Problem {
 	if position := locator.Position(p.Path); position != "" {
 		p.Rule += " (" + position + ")"
 	}
+	if p.Path == "compose" {
+		// The parser's word on all files. At the key itself it would stand for everything below and hide it.
+		p.Path = "files"
+	}
 	p.Path = "compose." + p.Path
 	return p
 }

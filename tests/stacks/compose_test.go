@@ -60,6 +60,26 @@ func TestAnImageThatMayBeRootNeedsAnExceptionOfTheEnvironment(t *testing.T) {
 	require.ErrorContains(t, err, "platforms[0].compose.services.web.user")
 }
 
+func TestOneMistakeDoesNotHideTheOthers(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "compose.yaml")
+	const content = "services: {web: {image: 'nginx:1.28.0', privileged: true, depends_on: [gone]}}\n"
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	stack := composed(t, "")
+	stack.Config["dmcloud:policy"] = "{}"
+	stack.Config["dmcloud:platforms"] = fmt.Sprintf(`[{"name":"My_Archive","compose":%q,"expose":{"nix":"a.uni.de"}}]`, file)
+	recording, err := recorder.RunErr(t, options(stack), program(t, stack))
+	for _, want := range []string{
+		"platforms[0].name: My_Archive: must be a DNS label",
+		`platforms[0].compose.files: service "web" depends on undefined service "gone"`,
+		"platforms[0].compose.services.web.privileged: true: gives control over the host (compose.yaml:1:41); remove it",
+		"platforms[0].expose.nix: no such active service",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	assert.Empty(t, recording.Resources, "something was made")
+}
+
 func TestAnExceptionLetsAServiceBeItsImagesUser(t *testing.T) {
 	t.Parallel()
 	soon := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)

@@ -16,6 +16,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 
 	"github.com/dekcd/dmcloud/components/app"
+	"github.com/dekcd/dmcloud/components/internal/kubelet"
 	"github.com/dekcd/dmcloud/components/kubernetes/internal/lab"
 	"github.com/dekcd/dmcloud/components/kubernetes/manifest"
 )
@@ -481,33 +482,6 @@ func TestCapabilities(t *testing.T) {
 	}
 }
 
-// expansion is what Kubernetes makes of a word, by the rules of
-// https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go.
-func expansion(word string, variables map[string]string) string {
-	var b strings.Builder
-	for i := 0; i < len(word); i++ {
-		if word[i] != '$' || i+1 == len(word) {
-			b.WriteByte(word[i])
-			continue
-		}
-		name, _, closed := strings.Cut(strings.TrimPrefix(word[i+1:], "("), ")")
-		switch value, known := variables[name]; {
-		case word[i+1] == '$':
-			b.WriteByte('$')
-			i++
-		case word[i+1] == '(' && closed:
-			if !known {
-				value = "$(" + name + ")"
-			}
-			b.WriteString(value)
-			i += len(name) + 2
-		default:
-			b.WriteByte('$')
-		}
-	}
-	return b.String()
-}
-
 func TestTextsReachTheContainerAsTheyAre(t *testing.T) {
 	t.Parallel()
 	words := []string{
@@ -526,9 +500,9 @@ func TestTextsReachTheContainerAsTheyAre(t *testing.T) {
 	set := map[string]string{"OTHER": "other", "SECRET": "secret", "date": "today", "a": "a", "": "nothing", "x": "x"}
 	for _, c := range slices.Concat(spec.Containers, spec.InitContainers) {
 		for i, word := range words {
-			assert.Equal(t, word, expansion(c.Command[i], set), c.Name)
-			assert.Equal(t, word, expansion(c.Args[i], set), c.Name)
-			assert.Equal(t, word, expansion(c.Env[i+2].Value, set), c.Name)
+			assert.Equal(t, word, kubelet.Expand(c.Command[i], set), c.Name)
+			assert.Equal(t, word, kubelet.Expand(c.Args[i], set), c.Name)
+			assert.Equal(t, word, kubelet.Expand(c.Env[i+2].Value, set), c.Name)
 		}
 	}
 }
@@ -551,7 +525,7 @@ func TestOnlyNamedVariablesAreExpanded(t *testing.T) {
 				s.Env = []app.EnvVar{{Name: "OTHER", Value: "o"}, {Name: "SECRET", Value: "s3"}}
 			}).Spec
 			assert.Equal(t, want[0], spec.Containers[0].Args[0])
-			assert.Equal(t, want[1], expansion(spec.Containers[0].Args[0], map[string]string{"OTHER": "o", "SECRET": "s3"}))
+			assert.Equal(t, want[1], kubelet.Expand(spec.Containers[0].Args[0], map[string]string{"OTHER": "o", "SECRET": "s3"}))
 		})
 	}
 }
@@ -565,8 +539,8 @@ func FuzzLiteral(f *testing.F) {
 			s.Args, s.Env = []string{word}, []app.EnvVar{{Name: "A", Value: "a"}, {Name: "B", Value: word}}
 		}).Spec
 		set := map[string]string{"A": "a", "": "nothing"}
-		assert.Equal(t, word, expansion(spec.Containers[0].Args[0], set))
-		assert.Equal(t, word, expansion(spec.Containers[0].Env[1].Value, set))
+		assert.Equal(t, word, kubelet.Expand(spec.Containers[0].Args[0], set))
+		assert.Equal(t, word, kubelet.Expand(spec.Containers[0].Env[1].Value, set))
 	})
 }
 
