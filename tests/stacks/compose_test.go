@@ -67,7 +67,8 @@ func TestOneMistakeDoesNotHideTheOthers(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 	stack := composed(t, "")
 	stack.Config["dmcloud:policy"] = "{}"
-	stack.Config["dmcloud:platforms"] = fmt.Sprintf(`[{"name":"My_Archive","compose":%q,"expose":{"nix":"a.uni.de"}}]`, file)
+	const platforms = `[{"name":"My_Archive","compose":%q,"expose":{"nix":"a.uni.de"}}]`
+	stack.Config["dmcloud:platforms"] = fmt.Sprintf(platforms, file)
 	recording, err := recorder.RunErr(t, options(stack), program(t, stack))
 	for _, want := range []string{
 		"platforms[0].name: My_Archive: must be a DNS label",

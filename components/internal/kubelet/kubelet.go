@@ -3,8 +3,8 @@ package kubelet
 
 import "strings"
 
-// Expand replaces $(NAME) in a word of a command, an argument or a variable's value. A name that is not known stays as it
-// is, and $$ is a $. The rules are those of
+// Expand replaces $(NAME) in a word of a command, an argument or a variable's value. A name that is not known stays as
+// it is, and $$ is a $. The rules are those of
 // https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go.
 func Expand(word string, variables map[string]string) string {
 	var b strings.Builder
